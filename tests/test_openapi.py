@@ -70,11 +70,11 @@ STATUSES = {
     "file": SIGNED_IN | {200, 404},
     "change_file": SIGNED_IN | WITH_A_BODY | {200, 403, 404, 409},
     "delete_file": NO_BODY | {204, 403, 404},
-    "delete": SIGNED_IN | WITH_A_BODY | {200, 409},
-    "undo_deletion": SIGNED_IN | {200, 404},
+    "delete": SIGNED_IN | WITH_A_BODY | {200, 403, 409},
+    "undo_deletion": SIGNED_IN | {200, 403, 404},
     "shares": SIGNED_IN | {200, 403, 404},
     "share": SIGNED_IN | WITH_A_BODY | {201, 403, 404, 409},
-    "revoke_share": NO_BODY | {204, 404},
+    "revoke_share": NO_BODY | {204, 403, 404},
     "shared_file": {200, 400, 404, 406, 410, 429, 500, 503},
     "open_shared_file": WITH_A_BODY | {200, 400, 403, 404, 406, 410, 429, 500, 503},
     "download_shared_file": {302, 400, 403, 404, 410, 429, 500, 503},
@@ -167,7 +167,7 @@ def test_every_endpoint_of_the_api_is_in_the_document(document: Json) -> None:
     from tests.routes import routes
 
     served = {
-        "/" + re.sub("<(?:job|file):([a-z_]+)>", r"{\1}", str(url.pattern))
+        "/" + re.sub("<(?:job|file|slug):([a-z_]+)>", r"{\1}", str(url.pattern))
         for url in routes()
         if hasattr(url.callback, "cls")
     } - {f"/{name}" for name in NOT_OF_THE_API}

@@ -194,6 +194,7 @@ def test_a_program_reads_json_and_follows_the_redirect(job: DownloadJob) -> None
 
 ENDINGS = {
     "revoked": lambda link: link.revoke(),
+    "disabled": lambda link: User.objects.filter(pk=link.owner_id).update(is_active=False),
     "used_up": lambda link: ShareLink.objects.update(max_downloads=1, downloads=1),
     "expired": lambda link: ShareLink.objects.update(
         expires_at=timezone.now() - timedelta(seconds=1)
@@ -206,6 +207,9 @@ ENDINGS = {
 def test_a_link_that_has_ended_says_why(receiver: Client, job: DownloadJob, state: str) -> None:
     link = create_share_link(job, password=PASSWORD)
     ENDINGS[state](link)
+    if state == "disabled":  # the account of its owner
+        receiver.logout()
+        state = "revoked"
     titles = {
         "revoked": "This link was revoked",
         "used_up": "This link is used up",

@@ -93,7 +93,7 @@ class ShareLink(models.Model):
     @property
     def state(self) -> LinkState:
         """Whether it works. Needs the relations of `with_file`."""
-        if self.revoked_at:
+        if self.revoked_at or not self.owner.is_active:
             return LinkState.REVOKED
         if self.job and self.job.status == Status.EXPIRED and not self.job.deletion_id:
             return LinkState.EXPIRED

@@ -18,6 +18,7 @@ from rest_framework.request import Request
 from jobs import storage
 from jobs.lib.database import release_database_connection
 from jobs.models import LinkState, ShareLink, StoredFile
+from jobs.web.authentication import authenticated_user
 from jobs.web.problems import Problem
 from jobs.web.result_files import redirect_to_file
 from jobs.web.throttle import throttle_share_password, unthrottle_share_password
@@ -42,6 +43,14 @@ PRIVATE_HEADERS = {
 def share_url(request: HttpRequest | Request, link: ShareLink) -> str:
     """Return the URL to give away. It is the same each time."""
     return request.build_absolute_uri(reverse("shared", args=[share_token(link.pk)]))
+
+
+def own_share_link(request: Request | HttpRequest, share_id: UUID) -> ShareLink:
+    """Return the user's link. Raises Http404."""
+    own = ShareLink.objects.filter(owner=authenticated_user(request).pk)
+    if (link := own.filter(pk=share_id).first()) is None:
+        raise Http404("You have no link with this ID.")
+    return link
 
 
 def share_token(link_id: UUID) -> str:

@@ -12,8 +12,10 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, Route, expect
 
-from jobs.models import Preferences
+from jobs.engine.share_links import create_share_link
+from jobs.models import Preferences, ShareLink
 from jobs.notifications.account_links import confirm_email_link, new_password_link
+from jobs.web.shared_links import share_token
 from tests.browser.looks import LINK_FIELDS, LOOKS, REPORT_FIELDS, UPLOAD_FIELDS, job_that_is
 from tests.factories import NotificationFactory, StoredFileFactory
 
@@ -181,6 +183,40 @@ class Visit:
             job_that_is(look, self.alice, **UPLOAD_FIELDS)
         self.go("/downloads")
 
+    def deleted_downloads(self) -> None:
+        """Show the list after a deletion, with its undo."""
+        jobs = [job_that_is(look, self.alice) for look in ("ready", "failed", "expired")]
+        self.go("/downloads")
+        self.tab.get_by_label(f"Select {jobs[1].name}").check()
+        self.tab.get_by_role("button", name="Delete selected").click()
+        expect(self.tab.get_by_role("button", name="Undo")).to_be_visible()
+
+    def share(self) -> None:
+        """Show the page of a download with links, and the form for another one."""
+        job = job_that_is("ready", self.alice)
+        create_share_link(job, max_downloads=3, password="secret")
+        create_share_link(job).revoke()
+        self.go(f"/downloads/{job.pk}")
+        self.tab.get_by_text("New link…").click()
+
+    def shared(self) -> None:
+        self.go(self._share_path(max_downloads=3))
+
+    def shared_with_password(self) -> None:
+        self.go(self._share_path(password="secret"))
+        self.tab.get_by_label("Password").fill("guess")
+        self.tab.get_by_role("button", name="Continue").click()
+        expect(self.tab.get_by_role("alert")).to_be_visible()
+
+    def ended_share_link(self) -> None:
+        path = self._share_path()
+        ShareLink.objects.get().revoke()
+        self.go(path)
+
+    def _share_path(self, **limits: Any) -> str:
+        link = create_share_link(job_that_is("ready", self.bob), **limits)
+        return f"/s/{share_token(link.pk)}"
+
     def no_downloads(self) -> None:
         self.go("/downloads")
 
@@ -221,6 +257,11 @@ PAGES = [
     Visit.upload,
     Visit.send,
     Visit.downloads,
+    Visit.deleted_downloads,
+    Visit.share,
+    Visit.shared,
+    Visit.shared_with_password,
+    Visit.ended_share_link,
     Visit.no_downloads,
     Visit.no_download_found,
     Visit.not_found,

@@ -10,9 +10,10 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, Request, Route, expect
 
-from jobs.models import DownloadJob, StoredFile
+from jobs.models import DownloadJob, ShareLink, StoredFile
 from jobs.states import Status
-from tests.browser.looks import look
+from jobs.web.shared_links import share_token
+from tests.browser.looks import job_that_is, look
 from tests.factories import (
     LINK,
     ArtifactFactory,
@@ -320,6 +321,41 @@ def test_a_link_is_copied_without_tls(alice_tab: Page, alice: User, live_server:
 
     expect(alice_tab.get_by_role("button", name="Copied")).to_be_visible()
     assert alice_tab.evaluate("copied") == f"{live_server.url}/downloads/{job.pk}"
+
+
+def test_copy_link_copies_a_share_link_made_on_first_use(
+    alice_tab: Page, alice: User, live_server: Any
+) -> None:
+    job = job_that_is("ready", alice)
+    alice_tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    alice_tab.goto(f"{live_server.url}/downloads/{job.pk}")
+
+    for _ in range(2):
+        alice_tab.get_by_role("button", name="Copy link", exact=True).click()
+        expect(alice_tab.get_by_role("button", name="Copied")).to_be_visible()
+        expect(alice_tab.get_by_role("button", name="Copy link", exact=True)).to_be_visible()
+
+    token = share_token(ShareLink.objects.get().pk)
+    assert alice_tab.evaluate("navigator.clipboard.readText()") == f"{live_server.url}/s/{token}"
+
+
+def test_an_undo_is_offered_as_long_as_it_works(
+    alice_tab: Page, alice: User, live_server: Any
+) -> None:
+    job = job_that_is("ready", alice)
+    alice_tab.goto(f"{live_server.url}/downloads")
+    alice_tab.get_by_label(f"Select {job.name}").check()
+
+    alice_tab.get_by_role("button", name="Delete selected").click()
+
+    expect(alice_tab.get_by_text("Deleted 1 download.")).to_be_visible()
+    expect(alice_tab.get_by_role("link", name=job.name)).to_have_count(0)
+    alice_tab.get_by_role("button", name="Undo").click()
+    expect(alice_tab.get_by_role("link", name=job.name).first).to_be_visible()
+    alice_tab.get_by_label(f"Select {job.name}").check()
+    alice_tab.get_by_role("button", name="Delete selected").click()
+    expect(alice_tab.get_by_role("button", name="Undo")).to_be_visible()
+    expect(alice_tab.get_by_role("button", name="Undo")).to_have_count(0, timeout=15_000)
 
 
 def test_an_automatic_download_starts_once(alice_tab: Page, alice: User, live_server: Any) -> None:

@@ -5,19 +5,17 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.http import Http404, HttpRequest
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from jobs.engine.share_links import create_share_link
 from jobs.models import ShareLink
-from jobs.web.authentication import authenticated_user
 from jobs.web.openapi.decorators import describes
 from jobs.web.own_job import own_job
 from jobs.web.request_limits import SHORT_BODY_BYTES
 from jobs.web.serializers.share_links import ShareRequest, ShareResponse, SharesResponse
-from jobs.web.shared_links import share_url
+from jobs.web.shared_links import own_share_link, share_url
 
 
 class JobShares(APIView):
@@ -61,14 +59,6 @@ class ShareDetail(APIView):
         """Revoke a link. Idempotent. Downloads that have started go on."""
         own_share_link(request, share_id).revoke()
         return Response(status=204)
-
-
-def own_share_link(request: Request | HttpRequest, share_id: UUID) -> ShareLink:
-    """Return the user's link. Raises Http404."""
-    own = ShareLink.objects.filter(owner=authenticated_user(request).pk)
-    if (link := own.filter(pk=share_id).first()) is None:
-        raise Http404("You have no link with this ID.")
-    return link
 
 
 def _context(request: Request) -> dict[str, Any]:

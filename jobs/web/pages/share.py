@@ -18,13 +18,12 @@ from jobs.engine.share_links import create_share_link, first_plain_link
 from jobs.errors import OwnerBusy, StaleJob, TooManyLinks
 from jobs.models import DownloadJob, LinkState, ShareLink
 from jobs.web import wording
-from jobs.web.api.share_links import own_share_link
 from jobs.web.content_negotiation import prefers_html
 from jobs.web.own_job import own_job
 from jobs.web.pages.access import sign_in_required
 from jobs.web.pages.rendering import SeeOther
 from jobs.web.serializers.share_links import MAX_DOWNLOADS, MAX_PASSWORD_CHARS
-from jobs.web.shared_links import share_url
+from jobs.web.shared_links import own_share_link, share_url
 
 # For how long; a choice needs no time zone.
 PERIODS = {
