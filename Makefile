@@ -7,7 +7,7 @@ ARGS ?=
 # If it were set, every start would compile every library again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install chromium clamd ffmpeg promtool run dev test test-all faults soak steady fuzz recovery bench bench-fair bench-remote bench-uploads bench-reports screenshots docs check fix lock clean
+.PHONY: help install chromium clamd ffmpeg node promtool run dev test test-all faults soak steady fuzz recovery bench bench-fair bench-remote bench-uploads bench-reports screenshots docs check fix lock clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ clamd: install
 ffmpeg: install
 	@$(BIN)/python -m tests.processing.ffmpeg
 
+node: install
+	@$(BIN)/python -m tests.node
+
 promtool: install
 	@$(BIN)/python -m tests.promtool
 
@@ -48,7 +51,7 @@ ALONE = test $$? = 1 && $(BIN)/python -m pytest --last-failed --last-failed-no-f
 test: install clamd ffmpeg  ## the tests, on temporary servers, without slow ones (ARGS="-k cancel")
 	@$(PYTEST) -m "not slow and not long" $(ARGS) || { $(ALONE) -m "not slow and not long"; }
 
-test-all: test chromium promtool  ## those, then the slow ones: browser, faults, processes of their own
+test-all: test chromium node promtool  ## those, then the slow ones: browser, faults, processes of their own
 	@$(PYTEST) -m "slow and not long" $(ARGS) || { $(ALONE) -m "slow and not long"; }
 
 faults: install  ## break everything, case by case; a table and faults.json (ARGS="-k frozen")
