@@ -21,6 +21,7 @@ from jobs.kinds.registry import KINDS
 from jobs.kinds.upload import previews
 from jobs.lib import preflight
 from jobs.operations.checks import known_secrets
+from jobs.operations.checks.sign_in import check_oidc_issuer
 from tests.live import BIN, ROOT, until
 
 # The settings that an operator must set, as in docker-compose.yml.
@@ -39,6 +40,13 @@ PRODUCTION = {
 }
 # Two settings that contradict each other.
 REFUSED = {"TRUSTED_PROXIES": "10.0.0.0/8", "TRUSTED_PROXY_HOPS": "1", "ENV_FILES": ""}
+
+
+OIDC = {
+    "OIDC_ISSUER": "http://id.example.com",
+    "OIDC_CLIENT_ID": "downloads",
+    "OIDC_CLIENT_SECRET": "secret",
+}
 
 
 def s3_keys(access_key: str, secret_key: str) -> dict[str, Any]:
@@ -164,6 +172,18 @@ def test_late_writers_are_collected(settings: Any) -> None:
         ({"OPERATOR_EMAILS": ["ольга@example"], "MAIL_IS_ON": True}, "jobs.E022"),
         ({"OPERATOR_EMAILS": ["olga@example.com>x"], "MAIL_IS_ON": True}, "jobs.E022"),
         ({"OPERATOR_EMAILS": ["olga@example.com"]}, "jobs.W011"),
+        (OIDC | {"OIDC_ISSUER": "id.example.com"}, "jobs.E050"),
+        (OIDC | {"OIDC_ISSUER": "ftp://id.example.com"}, "jobs.E050"),
+        (OIDC | {"OIDC_ISSUER": "https://id.example.com:x"}, "jobs.E050"),
+        (
+            OIDC | {"OIDC_ISSUER": "https://id.example.com/.well-known/openid-configuration"},
+            "jobs.E050",
+        ),
+        (OIDC | {"OIDC_CLIENT_SECRET": ""}, "jobs.E051"),
+        (OIDC | {"OIDC_CLIENT_ID": ""}, "jobs.E051"),
+        (OIDC | {"OIDC_SCOPES": ["email"]}, "jobs.E052"),
+        ({"OIDC_CLIENT_ID": "downloads"}, "jobs.W050"),
+        (OIDC | {"STAFF_GROUP": "operators"}, "jobs.W051"),
         ({"SANDBOX_OPTIONAL_LAYERS": ["landlock", "namespaces"]}, "jobs.E025"),
         ({"SIMULATED_DELAY_SECONDS": [10.0, 300.0]}, "jobs.W001"),
         ({"RESULT_KEPT_SECONDS": 599}, "jobs.W005"),
@@ -193,6 +213,8 @@ def test_each_contradiction_is_reported_once_with_a_solution(
         {"CLAMD": "unix:///run/clamav/clamd.ctl"},
         {"REMOTE_PORTS": [1, 65_535]},
         {"BASE_URL": "http://[::1]:8001"},
+        OIDC | {"OIDC_ISSUER": "https://id.example.com/realms/main/"},
+        OIDC | {"OIDC_GROUPS_CLAIM": "groups", "STAFF_GROUP": "operators"},
         {"OPERATOR_EMAILS": ["Olga <olga@example.com>"], "MAIL_IS_ON": True},
         {"REMOTE_ALLOWED_PRIVATE_HOSTS": ["localhost", "Bücher.example.", "::1", "fd00::/8"]},
     ],
@@ -202,6 +224,13 @@ def test_unusual_settings_are_not_reported(settings: Any, changes: dict[str, Any
         setattr(settings, name, value)
 
     assert run_checks() == []
+
+
+@pytest.mark.parametrize(("issuer", "is_refused"), [("http://a.b", True), ("https://a.b", False)])
+def test_in_production_a_provider_needs_https(settings: Any, issuer: str, is_refused: bool) -> None:
+    settings.PRODUCTION, settings.OIDC_ISSUER = True, issuer
+
+    assert bool(check_oidc_issuer()) == is_refused
 
 
 @pytest.mark.parametrize(

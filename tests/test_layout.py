@@ -79,6 +79,7 @@ RANKS: list[set[str]] = [
         "web.pagination",
         "web.multipart_headers",
         "web.rates",
+        "web.oidc",
     },
     {"web.multipart_problems", "web.problem_counter", "web.poll_counter"},
     {
@@ -164,7 +165,9 @@ OWNERS: dict[str, set[str]] = {
     "ssl": {"outbound"},
     "urllib3": {"outbound", "storage"},
     "idna": {"outbound"},
-    "requests": set(),
+    "authlib": {"web.oidc"},
+    "joserfc": {"web.oidc"},
+    "requests": {"web.oidc"},
     "rich": set(),
     "cronsim": {"lib.cron"},
     "stream_zip": {"kinds.archive"},

@@ -21,6 +21,8 @@ from jobs.default_settings.frameworks import *  # noqa: F403
 from jobs.default_settings.frameworks import INSTALLED_APPS
 from jobs.default_settings.postgres import *  # noqa: F403
 from jobs.default_settings.postgres import ROLE
+from jobs.default_settings.sign_in import *  # noqa: F403
+from jobs.default_settings.sign_in import oidc_origins
 from jobs.lib.settings_environment import env
 
 django_stubs_ext.monkeypatch()
@@ -283,11 +285,6 @@ OPERATOR_PASSWORD = env.str("OPERATOR_PASSWORD", default="") if _IS_COMMAND else
 WHITENOISE_USE_FINDERS = not PRODUCTION
 WHITENOISE_ALLOW_ALL_ORIGINS = False  # only our pages use them
 
-# Behind an authenticating gateway: the header with the user, as in X-User-Id, and the addresses of
-# the gateway. Others may not send that header. Empty: no gateway.
-GATEWAY_USER_HEADER = env.str("GATEWAY_USER_HEADER", default="")
-GATEWAY_ADDRESSES = env.list("GATEWAY_ADDRESSES", default=[])
-
 # Bodies of requests
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000  # bytes of a JSON body; 100,000 file ids are 0.8 MB
@@ -305,7 +302,7 @@ CONTENT_SECURITY_POLICY = {
         "object-src": ["'none'"],
         "base-uri": ["'none'"],
         # Signing in may redirect to a file, and Chromium checks redirects of forms, too.
-        "form-action": ["'self'", S3_PUBLIC_ENDPOINT_URL],
+        "form-action": ["'self'", S3_PUBLIC_ENDPOINT_URL, *oidc_origins()],
         "frame-ancestors": ["'none'"],
     }
 }

@@ -30,6 +30,7 @@ from jobs.models import (
     IncomingUpload,
     JobEvent,
     Notification,
+    OidcIdentity,
     QueueLimit,
     Schedule,
     ShareLink,
@@ -85,6 +86,8 @@ def forget_user(user: User) -> None:
     _remove_from_operator_mails(user)
     _delete_schedules(user)
     _delete_api_keys(user)
+    identities = OidcIdentity.objects.filter(user=user)
+    _log_entries(OidcIdentity, [str(each.pk) for each in identities]).delete()
     _remove_from_bulk_actions(user)
     for jobs in _batches(DownloadJob.objects.filter(owner=user)):
         _delete_jobs(jobs)

@@ -20,6 +20,7 @@ from jobs.models.job_row import FileRow, JobRow
 from jobs.models.job_statistics import JobStatistics
 from jobs.models.lane import Lane, QueueShare
 from jobs.models.notification import AccountNotice, Notification
+from jobs.models.oidc_identity import OidcIdentity
 from jobs.models.preferences import Preferences, can_be_mailed
 from jobs.models.queue_limit import QueueLimit
 from jobs.models.schedule import Schedule, ScheduleRun
@@ -50,6 +51,7 @@ __all__ = [
     "Lane",
     "LinkState",
     "Notification",
+    "OidcIdentity",
     "Preferences",
     "QueueLimit",
     "QueueShare",

@@ -62,7 +62,10 @@ class SignInPage(LoginView):
     max_body_bytes = SHORT_BODY_BYTES
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return super().get_context_data(**kwargs) | {"mail_is_on": settings.MAIL_IS_ON}
+        context = {"mail_is_on": settings.MAIL_IS_ON}
+        if settings.OIDC_ISSUER:
+            context["provider"] = settings.OIDC_NAME
+        return super().get_context_data(**kwargs) | context
 
 
 class TokenAuthentication(JWTAuthentication):

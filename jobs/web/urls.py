@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
@@ -40,6 +39,7 @@ from jobs.web.pages import (
     settings,
     share,
     shared,
+    single_sign_on,
     theme,
 )
 from jobs.web.pages import deletions as deletion_pages
@@ -110,7 +110,9 @@ urlpatterns = [
         password_reset.NewPassword.as_view(),
         name="new-password",
     ),
-    path("sign-out", LogoutView.as_view(), name="sign-out"),
+    path("sign-in/oidc", single_sign_on.sign_in_with_provider, name="oidc"),
+    path("sign-in/oidc/callback", single_sign_on.finish_sign_in, name="oidc-callback"),
+    path("sign-out", single_sign_on.SignOut.as_view(), name="sign-out"),
     path("v1/kinds", kinds.KindList.as_view(), name="kinds"),
     *kinds.urls_of_kinds(),
     path("v1/schedules", schedules.ScheduleList.as_view(), name="schedules-api"),

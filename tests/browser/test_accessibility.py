@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from django.conf import settings
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, Route, expect
 
@@ -29,8 +28,9 @@ SIZES = ((1280, 800), (390, 844))
 class Visit:
     """Alice's browser; each method opens another page."""
 
-    def __init__(self, tab: Page, url: str, alice: User, bob: User) -> None:
+    def __init__(self, tab: Page, url: str, alice: User, bob: User, settings: Any) -> None:
         self.tab, self.url, self.alice, self.bob = tab, url, alice, bob
+        self.settings = settings
 
     def go(self, path: str) -> None:
         self.tab.goto(self.url + path)
@@ -38,6 +38,13 @@ class Visit:
     def sign_in(self) -> None:
         self.tab.context.clear_cookies()
         self.go("/sign-in")
+
+    def sign_in_with_provider(self) -> None:
+        """Show the button, and that the provider is down."""
+        self.settings.OIDC_ISSUER, self.settings.OIDC_NAME = "http://127.0.0.1:9", "Acme"
+        self.sign_in()
+        self.tab.get_by_role("link", name="Sign in with Acme").click()
+        expect(self.tab.get_by_role("alert")).to_be_visible()
 
     def wrong_password(self) -> None:
         self.sign_in()
@@ -145,7 +152,7 @@ class Visit:
         self.go("/password-reset/sent")
 
     def new_password(self) -> None:
-        self.go(new_password_link(self.alice).removeprefix(settings.BASE_URL))
+        self.go(new_password_link(self.alice).removeprefix(self.settings.BASE_URL))
         self.tab.get_by_role("button", name="Change password").click()
         expect(self.tab.get_by_role("alert")).to_have_count(2)
 
@@ -234,6 +241,7 @@ class Visit:
 PAGES = [
     Visit.sign_in,
     Visit.wrong_password,
+    Visit.sign_in_with_provider,
     Visit.choose,
     Visit.choose_nothing,
     Visit.nothing_to_choose,
@@ -270,8 +278,8 @@ PAGES = [
 
 
 @pytest.fixture
-def visit(alice_tab: Page, live_server: Any, alice: User, bob: User) -> Visit:
-    return Visit(alice_tab, live_server.url, alice, bob)
+def visit(alice_tab: Page, live_server: Any, alice: User, bob: User, settings: Any) -> Visit:
+    return Visit(alice_tab, live_server.url, alice, bob, settings)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.__name__)

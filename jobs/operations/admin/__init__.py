@@ -17,6 +17,7 @@ from jobs.models import (
     DownloadJob,
     IncomingUpload,
     Notification,
+    OidcIdentity,
     Preferences,
     QueueLimit,
     Schedule,
@@ -45,6 +46,7 @@ PAGES: dict[type[Model], type[ModelAdmin[Any]]] = {
     Notification: notifications.NotificationAdmin,
     StoredFile: files.StoredFileAdmin,
     IncomingUpload: files.IncomingUploadAdmin,
+    OidcIdentity: owners.OidcIdentityAdmin,
     Preferences: owners.PreferencesAdmin,
     TaskResult: task_results.TaskResults,
 }

@@ -10,7 +10,8 @@ from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 
-from jobs.models import Preferences
+from jobs.lib.accounts import username_field
+from jobs.models import OidcIdentity, Preferences
 from jobs.operations.admin.shared import OWNER_NAME, Filtered, NewestPaginator
 
 
@@ -50,3 +51,28 @@ class PreferencesAdmin(Filtered, admin.ModelAdmin[Preferences]):
     ) -> None:
         # The owner may change the other columns at the same time.
         obj.save(update_fields=["most_urgent", "weight"] if change else None)
+
+
+class OidcIdentityAdmin(Filtered, admin.ModelAdmin[OidcIdentity]):
+    """Who signs in to which account. For superusers only: a row opens the account to somebody."""
+
+    list_display = ["user", "subject", "issuer", "created_at"]
+    list_select_related = ["user"]
+    list_per_page = 50
+    paginator = NewestPaginator
+    search_fields = [f"user__{username_field()}", "subject"]
+    show_full_result_count = False
+    ordering = ["-id"]
+    fields = ["user", "issuer", "subject"]
+    autocomplete_fields = ["user"]
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_active and getattr(request.user, "is_superuser", False))
+
+    has_change_permission = has_delete_permission = has_view_permission
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
