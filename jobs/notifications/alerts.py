@@ -1,5 +1,6 @@
-"""Notify operators when an alert fires and when it is resolved. See alert_rules.py.
+"""Record alerts, and notify operators when one fires and when it is resolved. See alert_rules.py.
 
+They are recorded also if nobody is notified: the overview says since when something is wrong.
 Dispatchers call `check_alerts`. If none is running, workers do: see `stand_in_for_dispatchers`.
 """
 
@@ -40,9 +41,7 @@ def are_alerts_on() -> bool:
 
 
 def check_alerts() -> int:
-    """Evaluate the rules, and queue messages to operators. Return how many."""
-    if not are_alerts_on():
-        return 0
+    """Evaluate the rules, record what is firing, and queue messages. Return how many."""
     firing = find_firing_alerts(ServiceState())
     with transaction.atomic():
         now, is_locked = try_transaction_lock(LOCK)
@@ -52,6 +51,7 @@ def check_alerts() -> int:
 def _record(firing: FiringAlerts, now: datetime) -> list[Notification]:
     """Bring the rows up to date. Return the messages that were queued."""
     messages: list[Notification] = []
+    notifies = are_alerts_on()
     alerts = {
         (alert.rule, alert.subject): alert for alert in Alert.objects.filter(resolved_at=None)
     }
@@ -63,7 +63,8 @@ def _record(firing: FiringAlerts, now: datetime) -> list[Notification]:
             if alert.notified_at is None and now - alert.seen_at > INTERRUPTED_AFTER:
                 alert.since = now
             alert.sentence, alert.seen_at = firing[key], now
-            if alert.notified_at is None and now - alert.since >= _notified_after(alert):
+            is_due = alert.notified_at is None and now - alert.since >= _notified_after(alert)
+            if notifies and is_due:
                 alert.notified_at = now
                 messages += _notify(alert)
         elif now - alert.seen_at >= CLEAR_AFTER:
@@ -114,7 +115,7 @@ def alert_content(alert: Alert) -> dict[str, str | None]:
 
 def stand_in_for_dispatchers() -> None:
     """Check the alerts in a worker, and send what there is, if no dispatcher is running."""
-    if are_alerts_on() and not ServiceProcess.objects.responding().filter(role="dispatcher"):
+    if not ServiceProcess.objects.responding().filter(role="dispatcher"):
         check_alerts()
         send_due_alerts()
 
