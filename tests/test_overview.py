@@ -16,14 +16,14 @@ from django.test import Client
 from django.utils import timezone
 
 from jobs.engine.health import PROBES
-from jobs.models import DownloadJob, JobStatistics, QueueLimit, ServiceProcess, Usage
+from jobs.models import Alert, DownloadJob, JobStatistics, QueueLimit, ServiceProcess, Usage
 from jobs.models.job_statistics import BUCKETS
 from jobs.operations.overview import resources
 from jobs.states import Status
 from tests.factories import JobFactory, NotificationFactory, UserFactory, staff_who_may
 from tests.pages.looks import BROWSER
 
-MINUTE = timedelta(minutes=1)
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
 
 @pytest.fixture
@@ -56,8 +56,14 @@ def page_of(desk: Client, query: str = "") -> str:
 
 
 def alerts(page: str) -> list[str]:
+    return [line.split(" | ")[0] for line in alert_lines(page)]
+
+
+def alert_lines(page: str) -> list[str]:
+    """Return the lines with what follows each: since when, and its page in the runbook."""
     (found,) = re.findall(r'<ul class="messagelist".*?</ul>', page, re.DOTALL)
-    return [" ".join(re.sub("<[^>]*>", "", line).split()) for line in found.split("</li>")[:-1]]
+    lines = found.replace("<small>", " | ").split("</li>")[:-1]
+    return [" ".join(re.sub("<[^>]*>", "", line).split()) for line in lines]
 
 
 def rows_of(page: str, heading: str) -> list[list[str]]:
@@ -86,6 +92,36 @@ def test_a_service_without_processes_says_so(desk: Client) -> None:
 
     assert said[0].startswith("No workers. No worker is running")
     assert said[1].startswith("No dispatchers. No dispatcher is running")
+
+
+def test_a_frozen_process_is_named_with_how_long_it_has_not_reported(
+    desk: Client, running_service: None
+) -> None:
+    ServiceProcess.objects.update(seen_at=Now() - timedelta(seconds=46))
+
+    page = page_of(desk)
+
+    said = alerts(page)
+    assert re.match(r"No workers. No worker has reported for 4\d s: celery@one.", said[0])
+    assert re.match(
+        r"No dispatchers. No dispatcher has reported for 4\d s: dispatcher-1@one.", said[1]
+    )
+    assert rows_of(page, "h-workers")[0][:2] == ["celery@one", "not responding, was idle"]
+
+
+def test_an_alert_says_since_when_and_names_its_runbook_page(
+    desk: Client, running_service: None
+) -> None:
+    stop_reports("celery@one")
+    now = timezone.now()
+    Alert.objects.create(rule="no-workers", since=now)
+    Alert.objects.create(rule="worker-not-responding", subject="celery@one", since=now - 3 * DAY)
+
+    first, second = alert_lines(page_of(desk))
+
+    assert first.endswith(f"Since {now:%H:%M:%S}. What to do: docs/runbook/no-workers.md")
+    assert f"Since {(now - 3 * DAY).day} {now - 3 * DAY:%b %H:%M:%S}." in second
+    assert second.endswith("docs/runbook/worker-not-responding.md")
 
 
 def test_processes_that_do_not_respond_are_named_with_the_time_since(
@@ -281,7 +317,7 @@ def test_the_number_of_queries_does_not_depend_on_the_jobs(
         JobFactory(status=Status.PROCESSING, worker=f"celery@{number}")
         JobFactory(status=Status.FAILED, error_code=f"code_{number}")
 
-    with django_assert_max_num_queries(24):
+    with django_assert_max_num_queries(27):
         page_of(desk)
 
 

@@ -26,6 +26,7 @@ OVERDUE_SECONDS = 90
 STORE_SHARE = 0.85
 SIGNATURES_AGE = timedelta(days=3)
 SCRATCH_FREE_SHARE = 0.1
+MOST_NAMED = 3  # processes in a sentence
 
 Found = Iterator[tuple[str, str]]  # the subject of each alert, and a sentence
 
@@ -93,7 +94,7 @@ def stalled(state: ServiceState) -> Found:
 
 def no_workers(state: ServiceState) -> Found:
     if not state.processes["worker"].responding:
-        yield "", "No worker is running."
+        yield "", _none_responds(state, ServiceProcess.Role.WORKER)
 
 
 def workers_not_responding(state: ServiceState) -> Found:
@@ -113,7 +114,19 @@ def _not_responding(state: ServiceState, role: str) -> Found:
 
 def no_dispatchers(state: ServiceState) -> Found:
     if not state.processes["dispatcher"].responding:
-        yield "", "No dispatcher is running: lost jobs are not repeated, nothing expires."
+        sentence = _none_responds(state, ServiceProcess.Role.DISPATCHER)
+        yield "", f"{sentence} Lost jobs are not repeated, nothing expires."
+
+
+def _none_responds(state: ServiceState, role: ServiceProcess.Role) -> str:
+    """Return a sentence that names the processes with a row: they may only be frozen."""
+    seconds = state.processes[role].seen_seconds_ago
+    if seconds is None:
+        return f"No {role} is running."
+    names = [process.name for process in state.not_responding if process.role == role]
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    named = ", ".join(names[:MOST_NAMED])
+    return f"No {role} has reported for {duration_text(seconds)}: {named}{more}."
 
 
 def slow_dispatcher(state: ServiceState) -> Found:

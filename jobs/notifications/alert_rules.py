@@ -56,6 +56,11 @@ RULES = [
 RULE_BY_NAME = {rule.name: rule for rule in RULES}
 
 
+def runbook_path(rule_name: str) -> str:
+    """Return the rule's page, as a path in the repository."""
+    return f"docs/runbook/{rule_name}.md"
+
+
 def find_firing_alerts(state: ServiceState, rules: Sequence[AlertRule] = RULES) -> FiringAlerts:
     """Return what the rules find. A rule that fails is logged, and finds nothing."""
     found: dict[tuple[str, str], str] = {}

@@ -14,6 +14,7 @@ from django.utils import timezone
 from jobs.kinds.registry import KINDS
 from jobs.lib.names import MISLEADING
 from jobs.models import Notification
+from jobs.notifications.alert_rules import runbook_path
 from jobs.states import Status
 from jobs.web.wording import duration_text, file_size_text, next_step
 
@@ -129,7 +130,7 @@ def _alert(content: dict[str, Any]) -> Letter:
         sentence=content["sentence"],
         since=_moment(since),
         ended=_moment(ended) if ended else "",
-        runbook=f"docs/runbook/{content['rule']}.md",
+        runbook=runbook_path(content["rule"]),
         link=page_address("admin:index"),
     )
 

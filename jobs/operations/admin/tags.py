@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from jobs.models.permissions import can_view_all_jobs
 from jobs.operations.overview.page import Overview, read_overview
-from jobs.operations.overview.texts import seconds_text, share_text
+from jobs.operations.overview.texts import moment_text, seconds_text, share_text
 
 register = template.Library()
 
@@ -27,6 +27,12 @@ def read_overview_tag(context: RequestContext) -> Overview | None:
 def ago_filter(at: Any, now: Any) -> str:
     """Return '24 s ago' or '3 days ago'."""
     return f"{seconds_text(max((now - at).total_seconds(), 0))} ago" if at else ""
+
+
+@register.filter(name="moment")
+def moment_filter(at: Any, now: Any) -> str:
+    """Return '22:05:12', with the day before it unless it is today."""
+    return moment_text(at, now) if at else ""
 
 
 @register.filter(name="share")

@@ -65,6 +65,11 @@ class ReportedProcess:
         return self.report is not None and self.age <= NOT_RESPONDING_AFTER
 
     @property
+    def idle_text(self) -> str:
+        """What it does without a job. It may have taken one since its last report."""
+        return "idle" if self.is_responding else "not responding, was idle"
+
+    @property
     def seen_text(self) -> str:
         if self.report is None:
             return "never"

@@ -38,6 +38,7 @@ SCANNER = HealthProbe(_scanner)
 
 @dataclass(frozen=True)
 class Dependency:
+    name: str
     label: str
     is_healthy: bool
     seconds: float
@@ -80,8 +81,8 @@ def read_dependencies() -> list[Dependency]:
 def _dependency(name: str, probe: HealthProbe, deadline: float) -> Dependency:
     is_healthy, label = probe.is_healthy(deadline), LABELS[name]
     if name == "replica":
-        return ReplicaDependency(label, is_healthy, REPLICA.lag_seconds)
-    return Dependency(label, is_healthy, probe.seconds)
+        return ReplicaDependency(name, label, is_healthy, REPLICA.lag_seconds)
+    return Dependency(name, label, is_healthy, probe.seconds)
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from math import inf
+
+from django.utils import timezone
 
 from jobs.lib.file_size import NO_BREAK
 from jobs.models.job_statistics import BOUNDS
+from jobs.web.wording.time_text import day_text, is_today
 
 NONE = "–"
 DAY_SECONDS = 24 * 3600
@@ -37,6 +41,12 @@ def seconds_text(seconds: float | None) -> str:
 def percentiles_text(pair: tuple[float | None, float | None]) -> str:
     """Return '3 s / 12 s': the median and the 95th percentile."""
     return NONE if pair[0] is None else " / ".join(map(seconds_text, pair))
+
+
+def moment_text(at: datetime, now: datetime) -> str:
+    """Return '22:05:12', or '29 Nov 22:05:12' on another day."""
+    day = "" if is_today(at, now) else f"{day_text(at, now, short=True)} "
+    return f"{day}{timezone.localtime(at):%H:%M:%S}"
 
 
 def share_text(share: float) -> str:
