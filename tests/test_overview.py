@@ -18,6 +18,7 @@ from django.utils import timezone
 from jobs.engine.health import PROBES
 from jobs.models import Alert, DownloadJob, JobStatistics, QueueLimit, ServiceProcess, Usage
 from jobs.models.job_statistics import BUCKETS
+from jobs.models.lane import make_ready
 from jobs.operations.overview import resources
 from jobs.states import Status
 from tests.factories import JobFactory, NotificationFactory, UserFactory, staff_who_may
@@ -339,6 +340,30 @@ def test_pauses_are_shown_with_links(desk: Client, alice: User) -> None:
     assert "Paused" in shown
     assert "&lt;b&gt;A flood&lt;/b&gt;" in shown
     assert "Whole service" not in shown
+
+
+def test_a_pause_is_among_what_is_wrong_with_who_and_why(
+    desk: Client, running_service: None, operator: User, alice: User, bob: User
+) -> None:
+    for owner in (alice, alice, bob):
+        make_ready([JobFactory(kind="report", owner=owner).pk])
+    kind = QueueLimit.objects.create(
+        scope="kind", name="report", is_paused=True, reason="Moving.", changed_by=operator
+    )
+    QueueLimit.objects.create(scope="owner", owner=bob, is_paused=True)
+
+    page = page_of(desk)
+
+    since = f"{kind.changed_at:%H:%M}"
+    first, second = alerts(page)
+    assert re.fullmatch(
+        rf"Report is paused since {since}:\d\d by {operator}: Moving. 3 jobs of 2 owners wait."
+        " Queue limits",
+        first,
+    )
+    assert second.startswith("Owner bob is paused since ")
+    assert second.endswith(" by a command. 1 job of 1 owner waits. Queue limits")
+    assert [row[-1] for row in rows_of(page, "h-limits")] == [str(operator), "a command"]
 
 
 def test_pauses_are_without_links_for_who_may_not_view_them(

@@ -30,7 +30,8 @@ WITH limits AS MATERIALIZED (
     GROUP BY lane.owner_id, lane.kind, lane.concurrency_key
 ), counted AS (
     SELECT limits.id, limits.name, limits.max_running,
-        sum(active.running) AS running, sum(active.waiting) AS waiting
+        sum(active.running) AS running, sum(active.waiting) AS waiting,
+        count(DISTINCT active.owner_id) FILTER (WHERE active.waiting > 0) AS owners
     FROM limits JOIN active ON CASE limits.scope
         WHEN 'service' THEN true
         WHEN 'kind' THEN active.kind = limits.name
@@ -50,7 +51,7 @@ WITH limits AS MATERIALIZED (
         CASE limits.scope WHEN 'owner' THEN active.owner_id::text WHEN 'key' THEN active.concurrency_key END
 )
 SELECT id, CASE WHEN id IS NULL THEN name ELSE '' END, max(running), sum(waiting),
-    count(*) FILTER (WHERE running >= max_running AND waiting > 0)
+    count(*) FILTER (WHERE running >= max_running AND waiting > 0), sum(owners)
 FROM counted GROUP BY 1, 2
 """  # noqa: E501
 
@@ -63,6 +64,7 @@ class LimitState:
     running: int = 0  # of each owner or key: the most of one
     waiting: int = 0  # that are ready to start
     reached: int = 0  # how many have reached it while jobs of theirs wait; more than 1 for "each"
+    owners: int = 0  # of the waiting jobs; for "each key" an owner counts once a key
 
     @property
     def running_text(self) -> str:

@@ -94,3 +94,7 @@ class QueueLimit(models.Model):
     def can_be_paused(self) -> bool:
         """Return whether the row is about one thing: "each owner" has no pause."""
         return self.scope == self.Scope.SERVICE or bool(self.name or self.owner_id)
+
+    @property
+    def changed_by_text(self) -> str:
+        return str(self.changed_by or "a command")

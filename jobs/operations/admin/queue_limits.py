@@ -91,7 +91,7 @@ class QueueLimitAdmin(admin.ModelAdmin[QueueLimit]):
 
     @admin.display(description="by")
     def operator(self, limit: QueueLimit) -> str:
-        return str(limit.changed_by or "a command")
+        return limit.changed_by_text
 
     def get_fields(self, request: HttpRequest, obj: QueueLimit | None = None) -> Any:
         values = ["max_running", "is_paused", "reason"]

@@ -13,6 +13,7 @@ from jobs.operations.overview.alerts import ShownAlert, find_alerts
 from jobs.operations.overview.charts import Charts, make_charts
 from jobs.operations.overview.failures import FailureGroup, read_failures
 from jobs.operations.overview.history import History, read_history
+from jobs.operations.overview.pauses import pause_texts
 from jobs.operations.overview.periods import PERIODS, TimeRange, period_of
 from jobs.operations.overview.processes import ReportedProcesses, read_processes
 from jobs.operations.overview.queue import Queue, read_queue
@@ -40,6 +41,10 @@ class Overview:
     outbox: OverdueMessages
     storage: StorageUse
     alerts: list[ShownAlert]
+
+    @property
+    def pauses(self) -> list[str]:
+        return pause_texts(self.limits, self.now)
 
     @property
     def periods(self) -> list[TimeRange]:
