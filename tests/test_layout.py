@@ -80,6 +80,7 @@ RANKS: list[set[str]] = [
         "web.multipart_headers",
         "web.rates",
         "web.oidc",
+        "web.sign_in_window",
     },
     {"web.multipart_problems", "web.problem_counter", "web.poll_counter"},
     {

@@ -19,7 +19,8 @@ from rest_framework.test import APIClient
 from downloads_project.local.stack import Stack
 from downloads_project.settings import next_database
 from jobs.models import DownloadJob
-from jobs.web import rate_counting
+from jobs.web import rate_counting, sign_in_window
+from jobs.web.sign_in_window import AttemptWindow
 from tests.factories import JobFactory, UserFactory
 
 INITIATE, JOBS, CHECK, TOKEN = (
@@ -37,6 +38,8 @@ def clear_counts(settings: Any) -> Iterator[redis.Redis]:
     counter = redis.Redis.from_url(settings.CACHE_URL)
     counter.flushdb()
     rate_counting._rest.until = 0
+    sign_in_window.unknown_devices.clear()
+    sign_in_window.known_devices.clear()
     settings.RATES = {scope: [] for scope in settings.RATES}
     yield counter
     counter.flushdb()
@@ -425,16 +428,70 @@ def test_polls_and_starts_work_while_redis_hangs(
     assert time.monotonic() - began < SOON_SECONDS
 
 
-@pytest.mark.parametrize("page", [TOKEN, "/sign-in", "/admin/login/"])
-def test_sign_in_is_refused_while_redis_hangs(alice: User, frozen_redis: None, page: str) -> None:
+def sign_in(page: str, name: str = "alice", *, password: str = "wrong") -> Any:
     client = APIClient() if page == TOKEN else Client()
+    return client.post(page, {"username": name, "password": password})
+
+
+@pytest.mark.parametrize("page", [TOKEN, "/sign-in", "/admin/login/"])
+def test_a_few_sign_ins_a_minute_are_possible_while_redis_hangs(
+    operator: User, frozen_redis: None, page: str
+) -> None:
+    operator.set_password("correct horse")
+    operator.save()
     began = time.monotonic()
 
-    answer = client.post(page, WRONG)
+    wrong = [sign_in(page, operator.username).status_code for _ in range(2)]
+    right = sign_in(page, operator.username, password="correct horse")
+    refused = sign_in(page, operator.username.upper(), password="correct horse")
 
     assert time.monotonic() - began < SOON_SECONDS
-    assert (answer.status_code, answer["Retry-After"]) == (503, "5")
-    assert answer.json()["code"] == "sign_in_closed"
+    assert wrong == ([401, 401] if page == TOKEN else [200, 200])
+    assert right.status_code == (200 if page == TOKEN else 302)
+    assert refused.status_code == 503
+    assert 0 < int(refused["Retry-After"]) <= 60
+    if page == TOKEN:
+        assert refused.json()["code"] == "sign_in_closed"
+    else:
+        assert "The service&#x27;s cache does not respond" in refused.content.decode()
+        assert f'value="{operator.username.upper()}"' in refused.content.decode()
+
+
+def test_guesses_at_many_accounts_are_bounded_while_redis_hangs(
+    alice: User, frozen_redis: None
+) -> None:
+    statuses = [sign_in(TOKEN, f"user{number}").status_code for number in range(12)]
+
+    assert statuses == [401] * 10 + [503] * 2
+
+
+def test_a_known_device_is_not_locked_out_by_guesses_while_redis_hangs(
+    alice: User, settings: Any, request: pytest.FixtureRequest
+) -> None:
+    settings.RATES |= {"sign-in": ["account:5/60", "device:5/60"]}
+    device = APIClient()
+    right = {"username": "alice", "password": "correct horse"}
+    assert device.post(TOKEN, right).status_code == 200
+    rates = settings.RATES
+    request.getfixturevalue("frozen_redis")
+    settings.RATES = rates
+    for _ in range(4):
+        guess = sign_in(TOKEN)
+
+    assert guess.status_code == 503
+    assert device.post(TOKEN, right).status_code == 200
+
+
+def test_attempts_in_memory_are_forgotten_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    window = AttemptWindow(most_each=1, most=2)
+
+    assert [window.wait_seconds(name) for name in ("ann", "ann", "ben", "cid")] == [0, 60, 0, 60]
+    clock[0] += 59
+    assert window.wait_seconds("cid") == 1
+    clock[0] += 1
+    assert window.wait_seconds("cid") == 0
 
 
 def test_one_request_a_second_waits_for_a_hanging_redis(

@@ -37,13 +37,22 @@ class AccountField(UsernameField):
 
 
 class SignInForm(AuthenticationForm):
-    """Counts each attempt: see `throttle_sign_in`."""
+    """Counts each attempt: see `throttle_sign_in`.
+
+    Without Redis the page comes with status 503 beyond a few attempts: see ResponseMiddleware.
+    """
 
     request: HttpRequest
     username = AccountField(widget=TextInput(attrs={"autofocus": True}))
 
     def clean(self) -> dict[str, Any]:
-        throttle_sign_in(self.request, self.cleaned_data.get("username", ""))
+        try:
+            throttle_sign_in(self.request, self.cleaned_data.get("username", ""))
+        except Problem as error:
+            if error.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
+                raise
+            self.request.sign_in_problem = error  # type: ignore[attr-defined]
+            raise ValidationError(str(error.detail), "sign_in_closed") from error
         cleaned = super().clean()
         if isinstance(user := self.get_user(), get_user_model()):
             unthrottle_sign_in(self.request, user)

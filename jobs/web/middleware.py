@@ -154,13 +154,20 @@ class GatewayMiddleware:
 
 
 class ResponseMiddleware:
-    """Sets the RateLimit headers and the device cookie; turns errors of ours into responses."""
+    """Sets the RateLimit headers and the device cookie; turns errors of ours into responses.
+
+    A sign-in page whose form could not be processed has the status of the problem.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
+        if problem := getattr(request, "sign_in_problem", None):
+            response.status_code = problem.status_code
+            for name, value in problem.headers.items():
+                response[name] = value
         throttle.set_throttle_headers(request, response)
         devices.set_device_cookie(request, response)
         return response

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from jobs.web import devices, rate_counting, rates
 from jobs.web.problems import Problem
 from jobs.web.rate_counting import RatesUnknown
 from jobs.web.rates import RateCount
+from jobs.web.sign_in_window import sign_in_wait_seconds
 
 if TYPE_CHECKING:  # DRF loads this module while it makes that one
     from rest_framework.views import APIView
@@ -27,7 +29,10 @@ OF_ACCOUNT = {
     "account",
     "account-address",
 }  # count wrong passwords; others all attempts
-CLOSED = "Signing in is not possible right now. Try again soon."
+CLOSED = (
+    "The service's cache does not respond, so only a few sign-ins a minute are possible."
+    " Try again in {} s."
+)
 UNCOUNTED = "This is not possible right now. Try again soon."
 
 
@@ -35,15 +40,17 @@ def throttle_request(request: HttpRequest | Request, scope: str) -> None:
     """Count this request for its owner and its address. Raises Problem 429 beyond a rate.
 
     An anonymous client is counted by its address. While Redis is down requests pass uncounted,
-    except sign-ins (`throttle_sign_in`): a password guesser may have stopped Redis.
+    except sign-ins, of which each process then allows a few: a password guesser may have stopped
+    Redis.
     """
     request = getattr(request, "_request", request)  # the one that middleware sees
     _count(request, scope, _callers(request))
 
 
 def throttle_sign_in(request: HttpRequest | Request, username: str) -> None:
-    """Count an attempt to sign in. Raises Problem 429 beyond a rate, 503 without Redis.
+    """Count an attempt to sign in. Raises Problem 429 beyond a rate.
 
+    Without Redis this process counts: Problem 503 beyond a few attempts a minute.
     Wrong passwords from one address do not lock out others. A device that signed in to the account
     before is counted by itself.
     """
@@ -114,19 +121,28 @@ def _count(request: Any, scope: str, callers: dict[str, str]) -> None:
             scope, callers, must_know=scope in MUST_COUNT
         )
     except RatesUnknown as error:
-        if scope not in MUST_COUNT:
-            return
-        headers = {"Retry-After": "5"}
-        sentence = CLOSED if scope == SIGN_IN else UNCOUNTED
-        raise Problem(
-            HTTPStatus.SERVICE_UNAVAILABLE, "sign_in_closed", sentence, headers
-        ) from error
+        if scope == SIGN_IN:
+            _count_in_process(callers)
+        elif scope in MUST_COUNT:
+            raise _closed(UNCOUNTED, 5) from error
+        return
     request.rate_counts = [
         *getattr(request, "rate_counts", []),
         *counts,
     ]  # for `set_throttle_headers`
     if exceeded := [count for count in counts if count.is_exceeded]:
         raise _too_many(exceeded)
+
+
+def _count_in_process(callers: dict[str, str]) -> None:
+    seconds = math.ceil(sign_in_wait_seconds(callers))
+    if seconds:
+        raise _closed(CLOSED.format(seconds), seconds)
+
+
+def _closed(sentence: str, seconds: int) -> Problem:
+    headers = {"Retry-After": str(seconds)}
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, "sign_in_closed", sentence, headers)
 
 
 def _counted_before(request: Any, scope: str) -> list[RateCount]:
