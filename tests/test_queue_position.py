@@ -268,6 +268,7 @@ def test_the_limit_of_the_owner_is_told(client_of_alice: APIClient, alice: User,
 
     assert (body["waitingFor"], body["position"]) == ("limit", 1)
     assert body["message"] == ("You have 2 running, which is your limit; it starts when one ends")
+    assert body["estimatedSecondsRemaining"] is None  # when one ends is not known
     other.refresh_from_db()
     assert other.status == Status.PROCESSING
 

@@ -44,8 +44,8 @@ class Waiting(NamedTuple):
 
 
 def estimated_seconds_left(job: DownloadJob, now: float) -> int | None:
-    """Return whole seconds until `job` is ready; None if it is finished, blocked, paused or
-    stalled, or if its size is unknown.
+    """Return whole seconds until `job` is ready; None if it is finished, blocked, paused, at a
+    limit or stalled, or if its size is unknown.
 
     `now` is Unix time. Measures first if that was long ago.
     """
@@ -108,7 +108,7 @@ def cached_estimate(
     if job.status == Status.PROCESSING and job.started_at:
         return _seconds_of_running(job, now - job.started_at.timestamp(), job.total)
     waiting = waiting or cached_waiting(job, now)
-    if waiting is None or waiting.reason == WaitingFor.PAUSED:
+    if waiting is None or waiting.reason in (WaitingFor.PAUSED, WaitingFor.LIMIT):
         return None
     wait = max(job.available_at.timestamp() - now, 0.0)
     if waiting.place:
