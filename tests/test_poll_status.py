@@ -151,6 +151,28 @@ def test_the_pause_between_polls_grows_with_the_job(
     assert "Authorization" in response["Vary"]
 
 
+@pytest.mark.parametrize(
+    ("ahead_seconds", "pauses"),
+    [(7_200, {"3600"}), (600, {"599", "600"}), (2, {"1", "2"}), (-5, {"1"})],
+)
+def test_a_scheduled_job_is_polled_at_its_start_or_in_an_hour(
+    client_of_alice: APIClient, alice: User, ahead_seconds: int, pauses: set[str]
+) -> None:
+    start = timezone.now() + timedelta(seconds=ahead_seconds)
+    job = JobFactory(owner=alice, run_at=start, available_at=start)
+
+    assert client_of_alice.get(url(job))["Retry-After"] in pauses
+
+
+def test_a_job_that_was_scheduled_is_polled_as_any_other(
+    client_of_alice: APIClient, alice: User
+) -> None:
+    start = timezone.now() + timedelta(hours=1)  # an operator started it early
+    job = JobFactory(owner=alice, run_at=start, status=Status.PROCESSING)
+
+    assert client_of_alice.get(url(job))["Retry-After"] == "1"
+
+
 def test_a_foreign_job_is_403(client_of_alice: APIClient, bob: User) -> None:
     response = client_of_alice.get(url(JobFactory(owner=bob)))
 

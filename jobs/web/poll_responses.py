@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 
 from django.urls import reverse
@@ -14,10 +15,12 @@ from rest_framework.response import Response
 
 from jobs.engine import estimates
 from jobs.models import DownloadJob, JobRow
-from jobs.states import MOVES, Event
+from jobs.states import MOVES, Event, Status
 from jobs.web.queue_text import queue_text, rounded_position
 
+FIRST_POLL_SECONDS = 3  # from the start
 FIRST_POLLS_SECONDS = 10  # while a job is younger, a small bundle may be ready any second
+MAX_SCHEDULED_SECONDS = 3600  # between polls of a scheduled job
 ETAG_SECONDS = (
     300  # half the lifetime of a presigned URL, so that a 304 never refers to an expired one
 )
@@ -29,16 +32,28 @@ def poll_url(job: DownloadJob) -> str:
 
 def accepted_response(job: DownloadJob, body: Any, *, is_new: bool = True) -> Response:
     """Return 202 with the URL to poll, and the seconds until the first poll."""
-    headers = {"Location": poll_url(job), "Retry-After": "3"}
+    seconds = max(FIRST_POLL_SECONDS, seconds_until_scheduled(job))
+    headers = {"Location": poll_url(job), "Retry-After": str(seconds)}
     if not is_new:
         headers["Idempotency-Replayed"] = "true"
     return Response(body, status=HTTPStatus.ACCEPTED, headers=headers)
 
 
 def poll_after_seconds(job: DownloadJob | JobRow) -> int:
-    """Return the seconds until the next poll of an active job: 1 at first, 5 in the end."""
+    """Return the seconds until the next poll of an active job: 1 at first, 5 in the end.
+
+    The next poll of a scheduled job is at its start, or in an hour.
+    """
     age = time.time() - job.created_at.timestamp()
-    return 1 if age < FIRST_POLLS_SECONDS else 3 if age < 60 else 5
+    usual = 1 if age < FIRST_POLLS_SECONDS else 3 if age < 60 else 5
+    return max(usual, seconds_until_scheduled(job))
+
+
+def seconds_until_scheduled(job: DownloadJob | JobRow) -> int:
+    """Return the seconds until a scheduled job starts, at most an hour; 0 for any other job."""
+    if job.status != Status.QUEUED or job.run_at is None:
+        return 0
+    return min(max(ceil(job.run_at.timestamp() - time.time()), 0), MAX_SCHEDULED_SECONDS)
 
 
 def poll_etag(job: DownloadJob | JobRow) -> str:

@@ -30,7 +30,7 @@ KINDS: dict[str, Any] = {
     "upload": UploadJobFactory,
     "report": lambda **fields: JobFactory(kind="report", unit="jobs", **fields),
 }
-SOON = timedelta(hours=1)
+SOON = timedelta(hours=2)
 SIGNED = re.compile(r"X-Amz-(Date|Signature)=\w+")
 SITUATIONS: dict[str, dict[str, Any]] = {
     **{status.value: {"status": status} for status in Status},

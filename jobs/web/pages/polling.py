@@ -19,7 +19,7 @@ from jobs.web.poll_responses import poll_after_seconds
 from jobs.web.representation import represent_event_id
 
 MIN_POLL_SECONDS = 3  # a list polls each of its rows
-IDLE_POLL_SECONDS = 15  # of a job that may wait for hours
+IDLE_POLL_SECONDS = 15  # of a job that waits for others, perhaps for hours
 YOUNG = timedelta(minutes=1)  # of a young job: its owner may be watching
 
 
@@ -77,8 +77,7 @@ def _poll_seconds(job: DownloadJob, text: wording.StatusText, now: datetime) -> 
     usual = max(MIN_POLL_SECONDS, poll_after_seconds(job))
     if text.icon == "held" and now - job.created_at > YOUNG:
         return IDLE_POLL_SECONDS
-    ahead = (text.starts_at - now).total_seconds() if text.starts_at else 0
-    return max(usual, min(IDLE_POLL_SECONDS, round(ahead)))
+    return usual
 
 
 def poll_fragment(
