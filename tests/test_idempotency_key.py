@@ -193,9 +193,10 @@ def test_a_double_click_creates_one_zip(client: Client, alice: User) -> None:
     page = client.get("/").content.decode()
     address = page.split('formaction="')[1].split('"')[0]
 
-    first = client.post(address, {"file": "70000"})
-    second = client.post(address, {"file": "70000"})
-    other = client.post(address, {"file": "70001"})
+    both = {"file": ["70000", "70001"]}
+    first = client.post(address, both)
+    second = client.post(address, both)
+    other = client.post(address, both | {"name": "Another"})
 
     assert first["Location"] == second["Location"] != other["Location"]
     assert DownloadJob.objects.count() == 2
@@ -213,7 +214,7 @@ def test_a_double_click_while_the_first_hangs_is_no_500(alice: User, broker: Moc
         try:
             with connection.cursor() as cursor:
                 cursor.execute("SET lock_timeout = '100ms'")
-            return visitor.post(address, {"file": "70000"})
+            return visitor.post(address, {"file": ["70000", "70001"]})
         finally:
             connections.close_all()
 

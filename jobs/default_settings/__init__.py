@@ -299,6 +299,7 @@ CONTENT_SECURITY_POLICY = {
         "script-src": ["'self'", NONCE],  # no inline scripts
         "style-src": ["'self'"],
         "img-src": ["'self'", "data:", S3_PUBLIC_ENDPOINT_URL],  # previews
+        "media-src": ["'self'", S3_PUBLIC_ENDPOINT_URL],
         "object-src": ["'none'"],
         "base-uri": ["'none'"],
         # Signing in may redirect to a file, and Chromium checks redirects of forms, too.

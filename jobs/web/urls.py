@@ -40,6 +40,7 @@ from jobs.web.pages import (
     share,
     shared,
     single_sign_on,
+    stored_file,
     theme,
 )
 from jobs.web.pages import deletions as deletion_pages
@@ -80,6 +81,8 @@ urlpatterns = [
         page_or_api(shared.shared_download_page, shared_files.SharedDownload.as_view()),
         name="shared-download",
     ),
+    path("files/<file:file_id>", stored_file.stored_file_page, name="file-page"),
+    path("files/<file:file_id>/content", stored_file.stored_file_content, name="file-content"),
     path("schedules", schedule_pages.schedules_page, name="schedules"),
     *(
         path(f"schedules/<job:schedule_id>/{name}", view, name=f"schedule-{name}")

@@ -73,6 +73,10 @@ class Visit:
     def no_file_found(self) -> None:
         self.go("/?search=not_found")
 
+    def stored_file(self) -> None:
+        StoredFileFactory(file_id=80_000)
+        self.go("/files/80000")
+
     def link(self) -> None:
         self.go("/link")
 
@@ -246,6 +250,7 @@ PAGES = [
     Visit.choose_nothing,
     Visit.nothing_to_choose,
     Visit.no_file_found,
+    Visit.stored_file,
     Visit.link,
     Visit.link_with_options,
     Visit.wrong_link,

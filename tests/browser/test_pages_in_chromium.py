@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import wave
+from io import BytesIO
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +22,7 @@ from tests.factories import (
     JobFactory,
     RemoteJobFactory,
     StoredFileFactory,
+    store,
 )
 
 pytestmark = pytest.mark.browser
@@ -679,3 +682,39 @@ def test_no_page_is_wider_than_a_phone(
     for path in [*paths, "/downloads", *(f"/downloads/{job.pk}" for job in jobs)]:
         alice_tab.goto(live_server.url + path)
         assert alice_tab.evaluate("document.documentElement.scrollWidth") == 360, path
+
+
+def test_one_file_is_downloaded_as_it_is(alice_tab: Page, live_server: Any, bucket: Any) -> None:
+    store(80_000, "plan.txt", b"hello")
+    StoredFileFactory(file_id=80_001, name="photo.jpg")
+    alice_tab.goto(live_server.url)
+    start = alice_tab.locator("[data-make]")
+    alice_tab.get_by_label("plan.txt", exact=False).first.check()
+    expect(start).to_have_text("Download")
+    alice_tab.get_by_label("File name").fill("Plans")
+    expect(start).to_have_text("Create zip")
+    alice_tab.get_by_label("File name").fill("")
+
+    with alice_tab.expect_download() as started:
+        start.click()
+
+    assert started.value.suggested_filename == "plan.txt"
+    assert started.value.path().read_bytes() == b"hello"
+    alice_tab.get_by_role("checkbox", name="photo.jpg").check()
+    expect(start).to_have_text("Create zip")
+
+
+def test_a_sound_of_the_store_is_played(alice_tab: Page, live_server: Any, bucket: Any) -> None:
+    sound = BytesIO()
+    with wave.open(sound, "wb") as written:
+        written.setnchannels(1)
+        written.setsampwidth(1)
+        written.setframerate(8_000)
+        written.writeframes(bytes(8_000))
+    store(80_000, "interview.wav", sound.getvalue(), content_type="audio/wav")
+
+    alice_tab.goto(f"{live_server.url}/files/80000")
+
+    player = alice_tab.locator("audio")
+    expect(player).to_have_js_property("duration", 1)
+    expect(player).to_have_js_property("error", None)

@@ -18,6 +18,8 @@ from jobs.web.serializers import request_of
 from tests.factories import ArtifactFactory, StoredFileFactory
 from tests.pages.looks import BROWSER, NOT_FILES, numbers, of, text, ticked
 
+TOMORROW = (timezone.now() + timedelta(days=1)).isoformat()
+
 
 def test_only_usable_files_are_listed(visitor: Client, alice: User, bob: User) -> None:
     public, own = StoredFileFactory(), StoredFileFactory(owner=alice)
@@ -144,6 +146,32 @@ def test_the_chosen_files_become_a_job(visitor: Client, alice: User, broker: Any
     assert visitor.get(response["Location"]).status_code == 200
 
 
+def test_one_file_is_downloaded_as_it_is(visitor: Client) -> None:
+    StoredFileFactory(file_id=80_000)
+
+    response = visitor.post("/downloads", {"file": ["80000", "80000"], "email": "true"})
+
+    assert (response.status_code, response["Location"]) == (303, "/files/80000/content")
+    assert not DownloadJob.objects.exists()
+
+
+@pytest.mark.parametrize("more", [{"name": "Mine"}, {"runAt": TOMORROW}])
+def test_one_file_with_a_name_or_a_later_start_is_a_zip(
+    visitor: Client, broker: Any, more: dict[str, str]
+) -> None:
+    StoredFileFactory(file_id=80_000)
+
+    response = visitor.post("/downloads", {"file": "80000"} | more)
+
+    assert (response.status_code, response["Location"]) == (303, of(DownloadJob.objects.get()))
+
+
+def test_one_file_of_another_user_is_refused(visitor: Client, bob: User) -> None:
+    StoredFileFactory(file_id=80_000, owner=bob)
+
+    assert "does not exist. Choose again." in text(refused(visitor, {"file": "80000"}))
+
+
 def refused(visitor: Client, form_data: dict[str, Any]) -> HttpResponse:
     """Submit, and assert that no job was created. Returns the page with the error."""
     response = visitor.post("/downloads", form_data)
@@ -223,7 +251,9 @@ def test_the_buttons_csrf_token_is_used(alice: User, broker: Any) -> None:
     found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)" data-make', text(client.get("/")))
     assert found
 
-    response = client.post("/downloads", {"file": "80000", "csrfmiddlewaretoken": found[1]})
+    response = client.post(
+        "/downloads", {"file": ["80000", "80001"], "csrfmiddlewaretoken": found[1]}
+    )
 
     assert response.status_code == 303
 

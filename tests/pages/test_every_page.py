@@ -114,6 +114,7 @@ def test_no_page_has_inline_scripts_or_styles(visitor: Client, alice: User) -> N
         "/settings",
         "/downloads",
         "/downloads?search=x",
+        "/files/80000",
         "/nowhere",
         *map(of, jobs),
     ]
@@ -182,7 +183,7 @@ def test_a_bug_shows_an_error_page_without_details(
     monkeypatch.setattr("jobs.web.pages.form_submit.submit_job", bug)
     visitor.raise_request_exception = False
 
-    response = visitor.post("/downloads", {"file": "80000"})
+    response = visitor.post("/downloads", {"file": ["80000", "80001"]})
 
     assert response.status_code == 500
     assert "Something went wrong on our side." in text(response)

@@ -110,8 +110,8 @@ def test_the_page_lists_the_previews(visitor: Client, picture: DownloadJob) -> N
     for name in ("job-page", "job-state"):
         html = plain(visitor.get(of(picture, name)))
 
-        assert shown(html) == [address(picture, "thumbnail")]
-        assert 'width="200" height="200"' in html
+        assert shown(html) == [address(picture, "large")]
+        assert 'width="1920" height="1440"' in html
         for file in picture.files.filter(role__in=ROLES):
             assert f'href="{address(picture, file.role)}"' in html
             assert f'<a href="/?file={file.file_id}">{file.file_id}</a>' in html

@@ -10,6 +10,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, QueryDict
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 from rest_framework.exceptions import ValidationError
@@ -31,7 +32,7 @@ from jobs.web.pages.form_submit import (
     parse_form_number,
     submit_form,
 )
-from jobs.web.pages.rendering import render_page
+from jobs.web.pages.rendering import SeeOther, render_page
 from jobs.web.pages.repeat import is_repeated, repeat_fields, submit_schedule
 from jobs.web.pagination import Position, paginate_newest
 from jobs.web.searching import searching
@@ -92,11 +93,28 @@ def submit_bundle_form(request: HttpRequest) -> HttpResponse:
         bundle.is_valid(raise_exception=True)
         if is_repeated(request.POST):
             return submit_schedule(request, bundle)
+        if file_id := _only_file(bundle.validated_data):
+            return _redirect_to_file(request, file_id)
         return submit_form(request, bundle.submission())
     except ValidationError as error:
         return _render(request, request.POST, _errors(error.get_full_details()), status=400)
     except LimitReached as error:
         return _render(request, request.POST, {"files": str(error)}, error_status(error))
+
+
+def _only_file(bundle: dict[str, Any]) -> int | None:
+    """Return the file of a bundle of one without a name or a later start: it needs no zip."""
+    file_ids: list[int] = bundle["file_ids"]
+    is_plain = len(file_ids) == 1 and not bundle.get("name") and not bundle.get("runAt")
+    return file_ids[0] if is_plain else None
+
+
+def _redirect_to_file(request: HttpRequest, file_id: int) -> HttpResponse:
+    """Redirect to the file itself, or show the form with an error if it does not exist."""
+    visible = StoredFile.objects.visible_to(authenticated_user(request).pk)
+    if not visible.filter(file_id=file_id).exists():
+        return _render(request, request.POST, {"files": FILE_ERRORS[""]}, status=400)
+    return SeeOther(reverse("file-content", args=[file_id]))
 
 
 def _errors(details: Any) -> dict[str, str]:

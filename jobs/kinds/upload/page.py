@@ -8,11 +8,11 @@ from django.urls import reverse
 
 from jobs.errors import NOT_RUN_AGAIN
 from jobs.kinds.page_parts import Contents, Detail, Remedy
+from jobs.kinds.upload.previews.sizes import LARGE, THUMBNAIL, size_inside
 from jobs.lib.file_size import file_size_text
 from jobs.models import DownloadJob
 from jobs.states import Status
 
-THUMBNAIL_PIXELS = 200  # the longest side
 A4 = (210, 297)  # the shape of most PDF pages
 # Errors that only uploading the file again may fix.
 WRONG_FILE = {
@@ -47,6 +47,8 @@ def upload_page_remedy(job: DownloadJob) -> Remedy | None:
 def upload_page_picture_shape(job: DownloadJob, role: str) -> tuple[int, int] | None:
     """Return the shape of a preview that is a picture."""
     width, height = (job.metadata.get(name, 0) for name in ("width", "height"))
-    side = min(width, height, THUMBNAIL_PIXELS) or THUMBNAIL_PIXELS
+    side = min(width, height, THUMBNAIL) or THUMBNAIL
     shapes = {"thumbnail": (side, side), "preview": A4, "poster": (width or 16, height or 9)}
+    if width and height:
+        shapes["large"] = size_inside((width, height), (LARGE, LARGE))
     return shapes.get(role)

@@ -29,12 +29,20 @@ function addUp() {
     total.firstElementChild.textContent = chosen.length ? count : "No files yet";
     total.lastElementChild.textContent = chosen.length ? sizeOf(bytes) : "";
   }
-  form.elements.name.placeholder = chosen.length ? `${count}.zip` : "Optional";
+  form.elements.name.placeholder = chosen.length > 1 ? `${count}.zip` : "Optional";
+  form.querySelector("[data-make]").textContent = isOneFile(chosen) ? "Download" : "Create zip";
 
   const whole = form.querySelector("[data-all]");
   if (!whole) return;
   whole.checked = all.length > 0 && here.length === all.length;
   whole.indeterminate = here.length > 0 && !whole.checked;
+}
+
+// A single file needs no zip, unless it has a name, a later start or a schedule of its own.
+
+function isOneFile(chosen) {
+  const { name, runAt, repeat } = form.elements;
+  return chosen.length === 1 && !name.value.trim() && !runAt.value && !repeat.value;
 }
 
 // A search replaces the files in the table. Ticked files stay in the basket, each with a checkbox,
@@ -121,6 +129,7 @@ form.addEventListener("change", (event) => {
   addUp();
   keepInAddress();
 });
+form.addEventListener("input", (event) => event.target.name === "name" && addUp());
 form.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || !event.target.matches("input")) return;
   event.preventDefault(); // would press the form's first button, which reloads the page

@@ -23,9 +23,10 @@ from jobs.web.own_job import own_job
 from jobs.web.pages.access import sign_in_required
 from jobs.web.pages.deliveries import job_deliveries
 from jobs.web.pages.dependencies import job_dependencies
+from jobs.web.pages.media import media_of_job
 from jobs.web.pages.other_account import offers_other_account
 from jobs.web.pages.polling import PolledJob, poll_fragment, polled_job
-from jobs.web.pages.previews import previews_of
+from jobs.web.pages.previews import largest_picture, previews_of
 from jobs.web.pages.rendering import SeeOther, render_page
 from jobs.web.pages.share import share_context
 
@@ -90,12 +91,18 @@ def _card(request: HttpRequest, view: PolledJob, now: datetime) -> dict[str, Any
     job = view.job
     latest = job.events.defer("detail").order_by("-id")[:MAX_EVENTS]
     shared = share_context(request, job, now)
+    previews = previews_of(job)
+    picture = largest_picture(previews)
+    poster = picture.address if picture else ""
+    media = media_of_job(job, reverse("download", args=[job.pk]), poster=poster)
     return shared | {
         "created": wording.moment_text(job.created_at, now),
         "details": wording.history_details(job, now),
         "history": wording.history_entries(job, reversed(latest), now, shared["share_lines"]),
         "kind": KINDS[job.kind],
-        "previews": previews_of(job),
+        "media": media,
+        "picture": None if media else picture,
+        "previews": previews,
         "dependencies": job_dependencies(job, now),
         "deliveries": job_deliveries(job, now),
         "left_out": KINDS[job.kind].notes(job),

@@ -1,7 +1,6 @@
 """The files attached to an artifact, such as the previews of an upload.
 
-One picture is in the row of its job, all of them are on its page. Pages never show the artifact
-itself: it may be an uploaded file.
+The smallest picture is in the row of its job, the largest one on its page, which lists all files.
 """
 
 from __future__ import annotations
@@ -66,6 +65,11 @@ def previews_of(job: DownloadJob) -> list[PreviewView]:
         for role, label in kind.roles.items()
         if role in files
     ]
+
+
+def largest_picture(previews: Iterable[PreviewView]) -> PreviewView | None:
+    """Return the last picture: kinds list theirs by size."""
+    return next((each for each in reversed([*previews]) if each.shape), None)
 
 
 def prefetch_previews(jobs: Iterable[DownloadJob]) -> None:
