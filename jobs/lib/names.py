@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 import regex
 
@@ -62,6 +63,18 @@ def safe_path(path: str, max_chars: int) -> str:
     while len(path := "/".join(names)) > max_chars:
         names = names[1:]
     return path
+
+
+def name_of_several(paths: Sequence[str]) -> str:
+    """Return a name for several files: the folder of all of them, or 'report.pdf and 2 more'."""
+    folders = {path.rpartition("/")[0] for path in paths}
+    if len(folders) == 1 and (folder := folders.pop().rpartition("/")[2]):
+        return safe_name(folder)
+    first = safe_name(paths[0])
+    if len(paths) == 1:
+        return split_name(first)[0]
+    more = f" and {len(paths) - 1:,} more"
+    return _cut(first, MAX_NAME_BYTES - len(more) - MAX_SUFFIX_BYTES) + more
 
 
 def split_name(name: str) -> tuple[str, str]:

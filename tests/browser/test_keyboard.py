@@ -66,7 +66,7 @@ def test_zip_by_keyboard(
         alice_tab.keyboard.press("Space")
     tab_to(alice_tab, alice_tab.get_by_role("button", name="Create zip"))
     alice_tab.keyboard.press("Enter")
-    expect(alice_tab.get_by_role("heading", level=1)).to_have_text("25 files.zip")
+    expect(alice_tab.get_by_role("heading", level=1)).to_have_text("plan-29.txt and 24 more.zip")
     tab_to(alice_tab, alice_tab.get_by_role("button", name="Cancel"))
     alice_tab.keyboard.press("Enter")
 

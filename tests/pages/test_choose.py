@@ -172,6 +172,34 @@ def test_one_file_of_another_user_is_refused(visitor: Client, bob: User) -> None
     assert "does not exist. Choose again." in text(refused(visitor, {"file": "80000"}))
 
 
+def test_a_zip_without_a_name_is_named_by_what_is_inside(visitor: Client, broker: Any) -> None:
+    for number, name in enumerate(["report.pdf", "a.txt", "b.txt"], start=80_000):
+        StoredFileFactory(file_id=number, name=name)
+
+    visitor.post("/downloads", {"file": ["80000", "80001", "80000", "80002"]})
+
+    assert DownloadJob.objects.get().name == "report.pdf and 2 more.zip"
+
+
+def test_a_zip_of_one_is_named_like_its_file(visitor: Client, broker: Any) -> None:
+    StoredFileFactory(file_id=80_000, name="report.pdf")
+
+    visitor.post("/downloads", {"file": "80000", "runAt": TOMORROW})
+
+    assert DownloadJob.objects.get().name == "report.zip"
+
+
+def test_the_name_tells_nothing_about_files_of_others(
+    visitor: Client, broker: Any, bob: User
+) -> None:
+    StoredFileFactory(file_id=80_000, name="secret.pdf", owner=bob)
+    StoredFileFactory(file_id=80_001)
+
+    visitor.post("/downloads", {"file": ["80000", "80001"]})
+
+    assert DownloadJob.objects.get().name == "2 files.zip"
+
+
 def refused(visitor: Client, form_data: dict[str, Any]) -> HttpResponse:
     """Submit, and assert that no job was created. Returns the page with the error."""
     response = visitor.post("/downloads", form_data)

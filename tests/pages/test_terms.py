@@ -18,7 +18,7 @@ from tests.pages.looks import BROWSER, text
 
 # For each form: its page, its address, and the least data it needs.
 FORMS: list[tuple[str, str, dict[str, Any]]] = [
-    ("/", "/downloads", {"file": ["80000"]}),
+    ("/", "/downloads", {"file": ["80000", "80001"]}),
     ("/link", "/link", {"url": LINK}),
     ("/reports", "/reports", {"period": "7d", "as": "pdf"}),
 ]

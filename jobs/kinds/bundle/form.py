@@ -17,6 +17,7 @@ from rest_framework.exceptions import ValidationError
 
 from jobs.errors import LimitReached
 from jobs.kinds.bundle.kind import FilesBundle
+from jobs.lib.names import name_of_several
 from jobs.models import FileQuerySet, StoredFile
 from jobs.web import wording
 from jobs.web.authentication import authenticated_user
@@ -86,14 +87,16 @@ def submit_bundle_form(request: HttpRequest) -> HttpResponse:
     data: dict[str, Any] = {
         "file_ids": [form_number_or_text(text) for text in request.POST.getlist("file")]
     }
-    data |= {"name": name} if name else {}
+    is_named = bool(name)
+    if name := name or _name_of_files(request, data["file_ids"]):
+        data["name"] = name
     data |= terms.serializer_data(request.POST, authenticated_user(request))
     bundle = request_of(FilesBundle)(data=data, context=request_serializer_context(request))
     try:
         bundle.is_valid(raise_exception=True)
         if is_repeated(request.POST):
             return submit_schedule(request, bundle)
-        if file_id := _only_file(bundle.validated_data):
+        if not is_named and (file_id := _only_file(bundle.validated_data)):
             return _redirect_to_file(request, file_id)
         return submit_form(request, bundle.submission())
     except ValidationError as error:
@@ -103,10 +106,21 @@ def submit_bundle_form(request: HttpRequest) -> HttpResponse:
 
 
 def _only_file(bundle: dict[str, Any]) -> int | None:
-    """Return the file of a bundle of one without a name or a later start: it needs no zip."""
+    """Return the file of a bundle of one that starts now: it needs no zip."""
     file_ids: list[int] = bundle["file_ids"]
-    is_plain = len(file_ids) == 1 and not bundle.get("name") and not bundle.get("runAt")
-    return file_ids[0] if is_plain else None
+    return file_ids[0] if len(file_ids) == 1 and not bundle.get("runAt") else None
+
+
+def _name_of_files(request: HttpRequest, file_ids: list[Any]) -> str:
+    """Return a name of what is inside; empty if that is not known."""
+    numbers = [each for each in dict.fromkeys(file_ids) if isinstance(each, int)]
+    visible = StoredFile.objects.visible_to(authenticated_user(request).pk).numbered(numbers)
+    names = dict(visible.values_list("file_id", "name"))
+    return (
+        name_of_several([names[each] for each in numbers])
+        if numbers and len(names) == len(numbers)
+        else ""
+    )
 
 
 def _redirect_to_file(request: HttpRequest, file_id: int) -> HttpResponse:

@@ -29,7 +29,6 @@ function addUp() {
     total.firstElementChild.textContent = chosen.length ? count : "No files yet";
     total.lastElementChild.textContent = chosen.length ? sizeOf(bytes) : "";
   }
-  form.elements.name.placeholder = chosen.length > 1 ? `${count}.zip` : "Optional";
   form.querySelector("[data-make]").textContent = isOneFile(chosen) ? "Download" : "Create zip";
 
   const whole = form.querySelector("[data-all]");
