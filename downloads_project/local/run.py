@@ -185,9 +185,12 @@ def main() -> int:
     service = LocalRun(port=port, slow=env.flag("SLOW"), reload=options.reload)
     try:
         service.start()
+        if service.slow and not options.once:
+            service.print_addresses()  # the sample job takes minutes
         status = run_sample_job(service.url, FOLDER / "downloads")
         if not options.once:
-            service.print_addresses()
+            if not service.slow:
+                service.print_addresses()
             say("Serving until Ctrl-C.")
             service.serve()
         return status

@@ -37,7 +37,8 @@ class Command(BaseCommand):
         user, _ = get_user_model()._default_manager.get_or_create(**named)
         user.email = user.email or f"{name}@localhost"
         user.is_staff = user.is_superuser = is_operator
-        user.set_password(password)
+        if not user.check_password(password):  # a new hash would end the user's sessions
+            user.set_password(password)
         user.save()
 
 
