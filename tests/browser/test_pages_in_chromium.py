@@ -478,7 +478,7 @@ def test_a_phone_has_the_name_the_mail_and_the_start(
     for part in (
         panel.get_by_label("File name"),
         panel.get_by_label("Email me"),
-        panel.get_by_text("Schedule"),
+        panel.get_by_text("Schedule", exact=True),
         panel.get_by_role("button", name="Create zip"),
     ):
         expect(part).to_be_in_viewport(ratio=1)
