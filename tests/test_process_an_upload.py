@@ -56,7 +56,7 @@ def test_a_picture_has_three_smaller_ones(client_of_alice: APIClient) -> None:
     assert told["status"] == "completed", told
     assert set(made) == set(told["downloadUrls"]) == {"thumbnail", "medium", "large"}
     assert told["completedAt"] == told["finishedAt"]
-    assert told["metadata"] == {"width": 2400, "height": 1200}
+    assert told["metadata"] == {"scanned": False, "width": 2400, "height": 1200}
     sizes = {}
     for role, file in made.items():
         stored = StoredFile.objects.get(file_id=file["fileId"])
@@ -108,7 +108,7 @@ def test_a_file_without_previews_is_kept_with_the_reason(
 
     told = client_of_alice.get(f"/status/{job.pk}").json()
     assert (told["status"], told["processedFiles"]) == ("completed", {})
-    assert told["metadata"] == {"skipped": reason, "skippedCode": code}
+    assert told["metadata"] == {"scanned": False, "skipped": reason, "skippedCode": code}
     assert b"".join(storage.read_object(job.artifact.key)) == content
     assert client_of_alice.get(f"/v1/download/{job.pk}").status_code == 302
 
@@ -385,9 +385,13 @@ def test_a_file_cannot_be_accessed_while_the_scanner_is_down(
 def test_a_clean_file_passes_the_scanner(
     client_of_alice: APIClient, clamd: Clamd, settings: Any
 ) -> None:
+    unscanned = processed(client_of_alice, picture())
     settings.CLAMD = clamd.address
 
-    assert processed(client_of_alice, picture()).status == "completed"
+    job = processed(client_of_alice, picture())
+
+    assert job.status == "completed"
+    assert (unscanned.metadata["scanned"], job.metadata["scanned"]) == (False, True)
 
 
 def test_a_cancelled_upload_can_be_retried_for_a_day(client_of_alice: APIClient) -> None:

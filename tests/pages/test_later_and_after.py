@@ -293,9 +293,7 @@ def test_digits_in_the_id_of_a_missing_result_are_not_file_ids(
         error=f"The result of download {maker.pk} could not be found.",
     )
 
-    assert f'href="/?file={file.file_id}">Choose without missing files' in text(
-        visitor.get(of(job))
-    )
+    assert f'href="/?file={file.file_id}">Choose again' in text(visitor.get(of(job)))
 
 
 def test_a_retried_download_is_blocked_again(visitor: Client, alice: User, broker: Any) -> None:

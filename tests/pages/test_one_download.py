@@ -261,7 +261,8 @@ def commands(response: Any) -> list[list[str]]:
 
 def test_the_commands_match_the_page(visitor: Client, alice: User) -> None:
     name = 'It\'s "Ours" & <theirs> — ü.zip'
-    job = JobFactory(owner=alice, name=name, params={"file_ids": [80_001, 80_000]})
+    params = {"file_ids": [80_001, 80_000]}
+    job = JobFactory(owner=alice, name=name, params=params, status=Status.COMPLETED)
 
     fetch, ask = commands(visitor.get(of(job)))
 
@@ -275,9 +276,32 @@ def test_the_commands_match_the_page(visitor: Client, alice: User) -> None:
 
 
 def test_commands_fit_a_command_line(visitor: Client, alice: User) -> None:
-    job = JobFactory(owner=alice, params={"file_ids": list(range(80_000, 80_101))})
+    params = {"file_ids": list(range(80_000, 80_101))}
+    job = JobFactory(owner=alice, params=params, status=Status.COMPLETED)
 
     assert [command[1] for command in commands(visitor.get(of(job)))] == ["-fLOJ"]
+
+
+@pytest.mark.parametrize("status", [status for status in Status if status != Status.COMPLETED])
+def test_no_command_fetches_a_file_that_is_not_there(
+    visitor: Client, alice: User, status: Status
+) -> None:
+    job = JobFactory(owner=alice, status=status)
+
+    (ask,) = commands(visitor.get(of(job)))
+
+    assert ask[2] == "http://testserver/v1/download/initiate"
+
+
+def test_without_any_file_left_it_offers_to_choose_again(visitor: Client, alice: User) -> None:
+    job = JobFactory(
+        owner=alice, status=Status.FAILED, error_code="source_missing", error="Files are gone."
+    )
+
+    response = visitor.get(of(job))
+
+    assert 'href="/">Choose again' in text(response)
+    assert commands(response) == []  # it would fail again
 
 
 def test_a_zip_with_missing_files_can_be_made_of_the_others(visitor: Client, alice: User) -> None:
@@ -294,7 +318,7 @@ def test_a_zip_with_missing_files_can_be_made_of_the_others(visitor: Client, ali
 
     html = text(visitor.get(of(job)))
 
-    assert f'href="/?file={file.file_id}">Choose without missing files' in html
+    assert f'href="/?file={file.file_id}">Choose again' in html
     assert "These files could not be found: 80001 and 1 more." in html
 
 
@@ -315,7 +339,7 @@ def test_the_command_for_a_zip_of_results_is_valid(
     params = {"file_ids": file_ids, "job_ids": [str(maker.pk)]}
     job = JobFactory(owner=alice, params=params)
 
-    _, ask = commands(visitor.get(of(job)))
+    (ask,) = commands(visitor.get(of(job)))
 
     serializer = request_of(FilesBundle)(data=json.loads(ask[-1]), context={"owner": alice})
     assert serializer.is_valid()

@@ -175,7 +175,7 @@ def test_fetched_files_are_listed_first_with_their_type(
 
 def test_the_commands_match_the_page(visitor: Client, alice: User) -> None:
     params = {"url": LINK + "&quote='", "threads": 2, "output": 'It\'s "ours".tar'}
-    job = RemoteJobFactory(owner=alice, params=params)
+    job = RemoteJobFactory(owner=alice, params=params, status=Status.COMPLETED)
 
     fetch, ask = commands(visitor.get(of(job)))
 

@@ -237,7 +237,7 @@ def test_its_page_shows_its_range(
 def test_the_command_requests_the_same(visitor: Client, alice: User) -> None:
     job = report_of(alice)
 
-    _, ask = commands(visitor.get(of(job)))
+    (ask,) = commands(visitor.get(of(job)))
 
     assert ask[2] == "http://testserver/reports"
     serializer = request_of(Report)(data=json.loads(ask[-1]), context={"owner": alice})

@@ -279,14 +279,28 @@ def test_an_expired_upload_asks_for_a_new_one(visitor: Client, alice: User) -> N
     assert "Recreate" not in text(visitor.get(of(job, "job-row")))
 
 
-@pytest.mark.parametrize("name", ["notes.txt", "It's; ours, type=x.txt", 'a "b" \\ c.txt'])
-def test_the_command_uploads_a_file_of_that_name(visitor: Client, alice: User, name: str) -> None:
-    job = UploadJobFactory(owner=alice, name=name)
+def test_no_command_uploads_a_file_that_may_be_anywhere(visitor: Client, alice: User) -> None:
+    job = UploadJobFactory(owner=alice, status=Status.COMPLETED)
 
-    _, ask = commands(visitor.get(of(job)))
+    assert [command[1] for command in commands(visitor.get(of(job)))] == ["-fLOJ"]
 
-    assert ask[:3] == ["curl", "-f", "http://testserver/upload"]
-    quoted = re.fullmatch(r'file=@"(.*)"', ask[-1])
-    assert ask[-2] == "-F"
-    assert quoted
-    assert re.sub(r"\\(.)", r"\1", quoted[1]) == name
+
+@pytest.mark.parametrize(("clamd", "is_scanned"), [("off", False), ("tcp://127.0.0.1:1", True)])
+def test_the_page_says_if_there_is_no_scanner(
+    visitor: Client, settings: Any, clamd: str, is_scanned: bool
+) -> None:
+    settings.CLAMD = clamd
+
+    html = text(visitor.get("/upload"))
+
+    assert ("Not scanned for viruses." in html) != is_scanned
+    assert ("Checked, with previews" in html) == is_scanned
+
+
+def test_the_facts_say_if_it_was_not_scanned(visitor: Client, alice: User) -> None:
+    job = UploadJobFactory(owner=alice, status=Status.COMPLETED)
+    assert "Virus scan" not in text(visitor.get(of(job)))  # from before this was noted
+
+    for scanned, words in ((True, "No virus found"), (False, "Not scanned")):
+        DownloadJob.objects.filter(pk=job.pk).update(metadata={"scanned": scanned})
+        assert f"<dt>Virus scan</dt><dd>{words}</dd>" in plain(visitor.get(of(job)))

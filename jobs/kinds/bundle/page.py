@@ -55,7 +55,8 @@ def _result(job_id: str, job: DownloadJob | None) -> tuple[str, str]:
 
 
 def bundle_page_curl(job: DownloadJob) -> str:
-    if len(bundle_source_ids(job.params)) > MAX_COPIED:
+    """Return nothing if it is too long, or if it fails for the same missing files."""
+    if len(bundle_source_ids(job.params)) > MAX_COPIED or job.error_code == SourceMissing.code:
         return ""
     return page_curl_json(
         {name: ids for name, ids in job.params.items() if ids} | {"name": job.name}
@@ -64,16 +65,13 @@ def bundle_page_curl(job: DownloadJob) -> str:
 
 def bundle_page_remedy(job: DownloadJob) -> Remedy | None:
     """For a zip that failed for missing files, return the form with the other files ticked."""
-    if (
-        job.error_code != SourceMissing.code
-        or len(bundle_source_ids(job.params)) > MAX_CHOSEN_AGAIN
-    ):
+    if job.error_code != SourceMissing.code:
         return None
+    if len(bundle_source_ids(job.params)) > MAX_CHOSEN_AGAIN:
+        return Remedy("Choose again", reverse("choose"))
     numbered = kind_sources(job.kind, job.params, job.owner).exclude(file_id=None)
     found = numbered.values_list("file_id", flat=True)
     missing = job.metadata.get("missingFileIds", [])  # a row may exist whose bytes are gone
     others = [file_id for file_id in found if file_id not in missing]
     chosen = urlencode({"file": others}, doseq=True)
-    return (
-        Remedy("Choose without missing files", f"{reverse('choose')}?{chosen}") if chosen else None
-    )
+    return Remedy("Choose again", f"{reverse('choose')}{'?' if chosen else ''}{chosen}")

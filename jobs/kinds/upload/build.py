@@ -50,13 +50,13 @@ def build_upload(params: UploadParams, work: Workspace) -> None:
     if params.sha256 and digest.sha256 != params.sha256:
         raise ChecksumMismatch(f"The file has SHA-256 {digest.sha256}, not the expected one.")
     work.keep(digest, content_type=content_type)
-    if not preview_maker.has_previews(content_type) or work.reuse():
-        return
-    try:
-        _make_previews(params, work, source, content_type)
-    except ProcessingError as error:
-        log.info("no previews", code=error.code, content_type=content_type, exc_info=True)
-        work.note(**previews.skipped_preview(error))
+    if preview_maker.has_previews(content_type) and not work.reuse():
+        try:
+            _make_previews(params, work, source, content_type)
+        except ProcessingError as error:
+            log.info("no previews", code=error.code, content_type=content_type, exc_info=True)
+            work.note(**previews.skipped_preview(error))
+    work.note(scanned=bool(params.scanner))  # last: reuse() notes that of the duplicate
 
 
 def _make_previews(params: UploadParams, work: Workspace, source: Path, content_type: str) -> None:

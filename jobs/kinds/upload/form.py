@@ -13,6 +13,7 @@ from rest_framework.exceptions import APIException, ValidationError
 
 from jobs.errors import LimitReached, StorageUnavailable, TypeNotAllowed
 from jobs.kinds.upload import receive
+from jobs.lib.scanner import is_scanner_on
 from jobs.terms import Terms
 from jobs.web import wording
 from jobs.web.authentication import authenticated_user, check_csrf_token
@@ -102,6 +103,7 @@ def _form(
             {} if fields is None else UNTICKED | fields, authenticated_user(request)
         ),
         "taken": _allowed_types(),
+        "is_scanned": is_scanner_on(),
         "most": wording.size_limit_text(settings.MAX_UPLOAD_BYTES),
         "most_in_parts": wording.size_limit_text(settings.MAX_CHUNKED_UPLOAD_BYTES),
         "in_parts_above": settings.MAX_UPLOAD_BYTES,

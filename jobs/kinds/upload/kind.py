@@ -43,7 +43,6 @@ class Upload(Kind):
     after_expiry = "You can upload it again."
     can_recreate = False
     next_steps = words.NEXT_STEPS
-    card = Card("upload", "Upload", "Checked, with previews", "Upload files")
     is_stored = True
     is_numbered = True
     folder = "processed"
@@ -55,6 +54,11 @@ class Upload(Kind):
     status_addresses = (StatusAddress("/status/{}", older_upload_names),)
     introduction = INTRODUCTION
     example = {"key": "raw/harbour.jpg"}
+
+    @property
+    def card(self) -> Card:
+        subtitle = "Checked, with previews" if clamd.is_scanner_on() else "With previews"
+        return Card("upload", "Upload", subtitle, "Upload files")
 
     def load(self, job: DownloadJob) -> UploadParams:
         in_quarantine = job.files.filter(role=StoredFile.Role.QUARANTINED)
@@ -94,7 +98,7 @@ class Upload(Kind):
         return page.upload_page_remedy(job)
 
     def curl_arguments(self, job: DownloadJob) -> str:
-        return page.upload_page_curl(job)
+        return ""  # nobody knows where the reader's file is
 
     def picture_shape(self, job: DownloadJob, role: str) -> tuple[int, int] | None:
         return page.upload_page_picture_shape(job, role)

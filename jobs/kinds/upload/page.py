@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-
 from django.urls import reverse
 
 from jobs.errors import NOT_RUN_AGAIN
@@ -29,12 +27,6 @@ def upload_page_contents(job: DownloadJob) -> Contents:
     if job.total is not None:
         facts.append(Detail("Size", file_size_text(job.total)))
     return Contents("The file", facts=tuple(facts))
-
-
-def upload_page_curl(job: DownloadJob) -> str:
-    """Return the argument for a file of that name. Quotes keep `;` and `,` from curl."""
-    name = job.name.replace("\\", "\\\\").replace('"', '\\"')
-    return "-F " + shlex.quote(f'file=@"{name}"')
 
 
 def upload_page_remedy(job: DownloadJob) -> Remedy | None:

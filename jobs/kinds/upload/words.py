@@ -33,9 +33,12 @@ NEXT_STEPS = {
 
 
 def upload_facts_in_words(job: DownloadJob) -> dict[str, str]:
-    """Return the pixels of a picture, the pages of a PDF, the duration of a video."""
+    """Return the pixels of a picture, the pages of a PDF, the duration of a video; and whether
+    it was scanned."""
     metadata = job.metadata
     facts = {}
+    if "scanned" in metadata:  # not of earlier uploads
+        facts["Virus scan"] = "No virus found" if metadata["scanned"] else "Not scanned"
     if "width" in metadata and "height" in metadata:
         facts["Pixels"] = f"{metadata['width']:,} by {metadata['height']:,}"
     if "pages" in metadata:

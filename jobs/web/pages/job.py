@@ -17,7 +17,7 @@ from jobs.engine.submission import resubmit_job
 from jobs.errors import StaleJob
 from jobs.kinds.registry import KINDS
 from jobs.models import DownloadJob
-from jobs.states import Actor
+from jobs.states import Actor, Status
 from jobs.web import wording
 from jobs.web.own_job import own_job
 from jobs.web.pages.access import sign_in_required
@@ -112,9 +112,10 @@ def _card(request: HttpRequest, view: PolledJob, now: datetime) -> dict[str, Any
 
 
 def _commands(request: HttpRequest, job: DownloadJob) -> dict[str, str]:
-    """Return the curl commands that fetch this file, and that start the same job again."""
+    """Return the curl commands that fetch the file, if there is one, and that start the same job
+    again."""
     kind, commands = KINDS[job.kind], {}
-    if kind.makes_file:
+    if job.status == Status.COMPLETED and job.artifact:
         fetch = request.build_absolute_uri(reverse("download", args=[job.pk]))
         commands["Download the file"] = f"curl -fLOJ {fetch} \\\n  {AUTHORIZATION}"
     if kind.request_url_name and (arguments := kind.curl_arguments(job)):
