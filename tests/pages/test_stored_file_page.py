@@ -41,6 +41,15 @@ def test_the_page_has_the_file_and_its_facts(visitor: Client, alice: User) -> No
     assert 'class="media"' not in shown
 
 
+def test_the_folder_is_a_fact(visitor: Client) -> None:
+    StoredFileFactory(file_id=80_000, name="2026/05/plan.pdf")
+
+    shown = text(visitor.get(PAGE))
+
+    assert "<h1>plan.pdf</h1>" in shown
+    assert "<dt>Folder</dt><dd>2026/05</dd>" in shown
+
+
 def test_the_list_links_to_the_page(visitor: Client) -> None:
     StoredFileFactory(file_id=80_000)
 

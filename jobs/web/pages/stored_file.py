@@ -45,7 +45,9 @@ def stored_file_content(request: HttpRequest, file_id: int) -> HttpResponseRedir
     """Redirect to the file in the store."""
     file = _visible_file(request, file_id)
     release_database_connection()  # the store may be slow
-    if not storage.object_exists(file.key, file.size_bytes):
+    if not storage.object_exists(
+        file.key, file.size_bytes, bucket_name=file.bucket, etag=file.etag
+    ):
         raise Problem(HTTPStatus.GONE, "artifact_gone", "The file no longer exists.")
     return redirect_to_file(file, request.method or "GET")
 
@@ -53,14 +55,15 @@ def stored_file_content(request: HttpRequest, file_id: int) -> HttpResponseRedir
 def _visible_file(request: HttpRequest, file_id: int) -> StoredFile:
     """Return the file. Raises Http404 if there is none, or if it is another user's."""
     found = StoredFile.objects.visible_to(authenticated_user(request).pk)
-    file = found.filter(file_id=file_id).select_related("made_by").first()
+    file = found.filter(file_id=file_id).first()
     if file is None:
         raise Http404("This file does not exist.")
     return file
 
 
 def _facts(file: StoredFile, now: datetime) -> list[Detail]:
-    facts = [
+    facts = [Detail("Folder", file.folder)] if file.folder else []
+    facts += [
         Detail("Size", wording.file_size_text(file.size_bytes)),
         Detail("Type", file.content_type),
         Detail("Added", wording.moment_text(file.created_at, now), file.created_at),
