@@ -112,6 +112,16 @@ def test_a_lost_connection_costs_no_more_than_the_chunks_in_flight(
     stored()
 
 
+def test_two_at_once_make_one_upload(site: Site, env: dict[str, str], file: Path) -> None:
+    site.line.throttle(8_000_000)
+    with start("upload", str(file), env=env) as first, start("upload", str(file), env=env) as other:
+        said = [process.communicate(timeout=60) for process in (first, other)]
+
+    row = stored()
+    assert [out for out, _ in said] == [f"{row.file_id}\n"] * 2, said
+    assert DownloadJob.objects.count() == 1
+
+
 def test_ctrl_c_says_how_to_continue(site: Site, env: dict[str, str], file: Path) -> None:
     site.line.throttle(1_000_000)
     with start("upload", str(file), env=env) as process:

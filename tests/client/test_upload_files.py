@@ -153,6 +153,21 @@ def test_a_chunk_is_tried_again(fake: Fake, file: Path, tmp_path: Path) -> None:
     assert b"".join(chunks.chunks[n] for n in range(3)) == CONTENT
 
 
+def test_threads_share_a_token_and_renew_it_once(fake: Fake, file: Path, tmp_path: Path) -> None:
+    tokens = [json_response({"access": name, "refresh": "x"}) for name in ("first", "second")]
+    fake.on("/v1/auth/token", *tokens)
+    chunks = Chunks(fake, upload([]))
+    chunks.broken = [401]
+    fake.on(STATUS, json_response(DONE))
+
+    done = send(fake, tmp_path, "a.bin")
+
+    assert done.returncode == 0, done.stderr
+    assert b"".join(chunks.chunks[n] for n in range(3)) == CONTENT
+    assert len(fake.to("/v1/auth/token")) == 2
+    assert fake.to(STATUS)[-1].headers["Authorization"] == "Bearer second"
+
+
 def test_one_that_fails_does_not_stop_the_others(fake: Fake, file: Path, tmp_path: Path) -> None:
     (tmp_path / "b.bin").write_bytes(b"second")
     refused = problem(413, "too_large", "The file is too large.")
