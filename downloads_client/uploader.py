@@ -34,7 +34,12 @@ class Upload:
     job: JobResponse | None = None
     sha256: str = ""
     size: int = 0
+    was_sent: bool = False  # by this command
     failure: Failure | None = None
+
+    @property
+    def shown_path(self) -> str:
+        return format_printable(str(self.path))
 
     @property
     def name(self) -> str:
@@ -62,7 +67,8 @@ class Uploader:
             with upload.path.open("rb") as file:
                 self._send(upload, file, {"fileName": name or upload.name} | members)
         except OSError as error:
-            raise NotRead(f"{upload.path} could not be read: {error.strerror or error}.") from error
+            reason = error.strerror or error
+            raise NotRead(f"{upload.shown_path} could not be read: {reason}.") from error
 
     def finish(self, upload: Upload) -> None:
         """Wait until the service has processed the file. Raises JobFailed, Gone."""
@@ -72,10 +78,10 @@ class Uploader:
         for job in follow_job(self._service, upload.job, self._display, interval):
             upload.job = job
         if job.status == "failed":
-            raise JobFailed(f"{upload.path}: the upload failed: {job.error}", job.error_code)
+            raise JobFailed(f"{upload.shown_path}: the upload failed: {job.error}", job.error_code)
         if job.status != "completed":
-            raise Gone(f"{upload.path}: the upload is {job.status}.", job.status)
-        verb = "Processed" if was_active else "Already uploaded"
+            raise Gone(f"{upload.shown_path}: the upload is {job.status}.", job.status)
+        verb = "Processed" if upload.was_sent or was_active else "Already uploaded"
         self._display.finish(f"{verb}: {job.name}, file {job.file_id}")
 
     def _send(self, upload: Upload, file: BinaryIO, members: dict[str, Any]) -> None:
@@ -98,6 +104,7 @@ class Uploader:
         began = time.monotonic()
         sender = ChunkSender(file, upload.path, begun, self._display, self._new_service)
         sender.run(self._threads)
+        upload.was_sent = True
         took = formatting.format_duration(time.monotonic() - began)
         self._display.finish(f"Sent {formatting.format_size(left)} in {took}")
         upload.job = self._service.get(begun.id)

@@ -103,6 +103,7 @@ def test_only_missing_chunks_are_sent(fake: Fake, file: Path, tmp_path: Path) ->
     assert done.returncode == 0, done.stderr
     assert chunks.chunks == {1: CONTENT[1000:2000]}
     assert "Resuming a.bin after 2 kB of 3 kB" in done.stderr
+    assert "Processed: a.bin" in done.stderr  # although it was, at the first poll
 
 
 def test_if_no_chunk_is_missing_one_is_sent_to_start_the_job(
