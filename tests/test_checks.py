@@ -184,6 +184,8 @@ def test_late_writers_are_collected(settings: Any) -> None:
         (OIDC | {"OIDC_SCOPES": ["email"]}, "jobs.E052"),
         ({"OIDC_CLIENT_ID": "downloads"}, "jobs.W050"),
         (OIDC | {"STAFF_GROUP": "operators"}, "jobs.W051"),
+        ({"GATEWAY_EMAIL_HEADER": "X-User-Email"}, "jobs.W052"),
+        ({"GATEWAY_GROUPS_HEADER": "X-User-Groups"}, "jobs.W052"),
         ({"SANDBOX_OPTIONAL_LAYERS": ["landlock", "namespaces"]}, "jobs.E025"),
         ({"SIMULATED_DELAY_SECONDS": [10.0, 300.0]}, "jobs.W001"),
         ({"RESULT_KEPT_SECONDS": 599}, "jobs.W005"),
@@ -214,6 +216,8 @@ def test_each_contradiction_is_reported_once_with_a_solution(
         {"REMOTE_PORTS": [1, 65_535]},
         {"BASE_URL": "http://[::1]:8001"},
         OIDC | {"OIDC_ISSUER": "https://id.example.com/realms/main/"},
+        {"GATEWAY_USER_HEADER": "X-User-Id", "GATEWAY_ADDRESSES": ["10.0.0.1"]}
+        | {"GATEWAY_GROUPS_HEADER": "X-User-Groups", "STAFF_GROUP": "operators"},
         OIDC | {"OIDC_GROUPS_CLAIM": "groups", "STAFF_GROUP": "operators"},
         {"OPERATOR_EMAILS": ["Olga <olga@example.com>"], "MAIL_IS_ON": True},
         {"REMOTE_ALLOWED_PRIVATE_HOSTS": ["localhost", "Bücher.example.", "::1", "fd00::/8"]},

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from jobs.models import DownloadJob
@@ -104,3 +106,81 @@ def test_forms_of_other_sites_are_refused(
 
     assert answer.status_code == status
     assert DownloadJob.objects.count() == (status == 202)
+
+
+@pytest.fixture
+def details(gateway: None, settings: Any) -> None:
+    settings.GATEWAY_EMAIL_HEADER, settings.GATEWAY_GROUPS_HEADER = "X-Email", "X-Groups"
+    settings.STAFF_GROUP = "operators"
+    for name in ("editors", "readers"):
+        Group.objects.create(name=name)
+
+
+def account_after(**headers: str) -> tuple[str, set[str], bool]:
+    """Send a request of alice. Return her address and groups, and whether she is staff."""
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    assert APIClient().get(JOBS, headers={"X-User-Id": "alice"} | names).status_code == 200
+    user = User.objects.get()
+    return user.email, set(user.groups.values_list("name", flat=True)), user.is_staff
+
+
+def test_the_account_follows_the_headers(details: None) -> None:
+    first = account_after(X_Email="alice@acme.example", X_Groups="editors, operators,unknown")
+    assert first == ("alice@acme.example", {"editors"}, True)
+    assert account_after() == first  # a missing header changes nothing
+    moved = account_after(X_Email="al@acme.example", X_Groups="readers")
+    assert moved == ("al@acme.example", {"readers"}, False)
+    assert account_after(X_Groups="") == ("al@acme.example", set(), False)
+    assert Group.objects.count() == 2
+
+
+def test_removed_staff_is_shut_out_by_the_same_request(details: None) -> None:
+    def stats(groups: str) -> int:
+        headers = {"X-User-Id": "alice", "X-Groups": groups}
+        return APIClient().get("/workers/stats", headers=headers).status_code
+
+    User.objects.create(username="alice", is_superuser=True)
+    assert [stats("operators"), stats("readers"), stats("operators")] == [200, 403, 200]
+
+
+@pytest.mark.parametrize("email", ["", "nobody", "a@b.org, c@d.org", "x" * 250 + "@acme.example"])
+def test_an_invalid_address_is_ignored(details: None, email: str) -> None:
+    account_after(X_Email="alice@acme.example")
+
+    assert account_after(X_Email=email)[0] == "alice@acme.example"
+
+
+def test_nothing_is_written_when_nothing_changed(details: None) -> None:
+    headers = {"X_Email": "alice@acme.example", "X_Groups": "editors,operators"}
+    account_after(**headers)
+
+    with CaptureQueriesContext(connection) as queries:
+        account_after(**headers)
+
+    writes = [q["sql"] for q in queries if q["sql"].startswith(("INSERT", "UPDATE", "DELETE"))]
+    assert not writes
+
+
+def test_only_the_gateway_sends_details(details: None, alice: User, settings: Any) -> None:
+    forged = {"X-Groups": "operators", "X-Email": "evil@acme.example"}
+    client = Client()
+    client.force_login(alice)
+
+    client.get(JOBS, headers=forged)  # without a user of the gateway
+    settings.GATEWAY_ADDRESSES = ["10.0.0.1"]
+    client.get(JOBS, headers=forged | {"X-User-Id": "alice"})
+
+    alice.refresh_from_db()
+    assert (alice.email, alice.is_staff, alice.groups.count()) == ("", False, 0)
+
+
+def test_without_the_settings_the_headers_are_ignored(gateway: None) -> None:
+    assert account_after(X_Email="a@acme.example", X_Groups="x") == ("", set(), False)
+
+
+def test_a_disabled_account_is_not_updated(details: None) -> None:
+    UserFactory(username="gone", is_active=False)
+
+    APIClient().get(JOBS, headers={"X-User-Id": "gone", "X-Groups": "operators"})
+
+    assert not User.objects.get().is_staff

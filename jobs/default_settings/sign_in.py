@@ -10,6 +10,9 @@ from jobs.lib.settings_environment import env
 # the gateway. Others may not send that header. Empty: no gateway.
 GATEWAY_USER_HEADER = env.str("GATEWAY_USER_HEADER", default="")
 GATEWAY_ADDRESSES = env.list("GATEWAY_ADDRESSES", default=[])
+# Its headers with the email address, and with groups that commas separate.
+GATEWAY_EMAIL_HEADER = env.str("GATEWAY_EMAIL_HEADER", default="")
+GATEWAY_GROUPS_HEADER = env.str("GATEWAY_GROUPS_HEADER", default="")
 
 # A provider of OpenID Connect; empty: none. Its discovery document has the other addresses.
 OIDC_ISSUER = env.str("OIDC_ISSUER", default="")

@@ -20,6 +20,7 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
+from jobs.lib.account_details import AccountDetails, update_account
 from jobs.lib.accounts import account_named, username_field
 from jobs.lib.addresses import is_address_in, parse_address, parse_address_networks
 from jobs.web.problems import Problem
@@ -137,6 +138,7 @@ def _check_origin(request: Request) -> None:
 def gateway_user(request: HttpRequest) -> User | None:
     """Return the user in the gateway's header; None without the header. Creates new users.
 
+    Updates the account from the gateway's other headers. One that is missing changes nothing.
     Raises AuthenticationFailed if the header is not from the gateway, or names no valid user.
     """
     header = settings.GATEWAY_USER_HEADER
@@ -151,7 +153,17 @@ def gateway_user(request: HttpRequest) -> User | None:
     user = account_named(name) or _create_user(name)
     if not user.is_active:
         raise AuthenticationFailed("This account is disabled.", "user_inactive")
+    update_account(user, _gateway_details(request))
     return user
+
+
+def _gateway_details(request: HttpRequest) -> AccountDetails:
+    def value(header: str) -> str | None:
+        return request.headers.get(header) if header else None
+
+    groups = value(settings.GATEWAY_GROUPS_HEADER)
+    names = None if groups is None else frozenset(name.strip() for name in groups.split(","))
+    return AccountDetails(email=value(settings.GATEWAY_EMAIL_HEADER) or "", groups=names)
 
 
 def _create_user(name: str) -> User:

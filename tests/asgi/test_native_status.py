@@ -215,7 +215,10 @@ class TestLeftToDjango:
         settings.GATEWAY_USER_HEADER = "X-User-Id"
         path = STATUS.format(job.pk)
 
+        settings.GATEWAY_GROUPS_HEADER = "X-User-Groups"
+
         assert native.request(path, authorization=bearer(alice), x_user_id="bob") is None
+        assert native.request(path, authorization=bearer(alice), x_user_groups="staff") is not None
         assert native.request(path, authorization=bearer(alice)) is not None
 
     def test_plain_http_if_tls_is_required(

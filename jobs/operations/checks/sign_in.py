@@ -64,15 +64,31 @@ def check_oidc_scopes(**kwargs: Any) -> list[CheckMessage]:
 
 @register
 def check_staff_group(**kwargs: Any) -> list[CheckMessage]:
-    has_groups = settings.OIDC_ISSUER and settings.OIDC_GROUPS_CLAIM
-    if has_groups or not settings.STAFF_GROUP:
+    of_provider = settings.OIDC_ISSUER and settings.OIDC_GROUPS_CLAIM
+    of_gateway = settings.GATEWAY_USER_HEADER and settings.GATEWAY_GROUPS_HEADER
+    if of_provider or of_gateway or not settings.STAFF_GROUP:
         return []
     return [
         Warning(
             "STAFF_GROUP is set, but nothing says who is in a group: it changes nobody.",
-            hint="Set OIDC_GROUPS_CLAIM.",
+            hint="Set OIDC_GROUPS_CLAIM or GATEWAY_GROUPS_HEADER.",
             id="jobs.W051",
         )
+    ]
+
+
+@register
+def check_gateway_headers(**kwargs: Any) -> list[CheckMessage]:
+    if settings.GATEWAY_USER_HEADER:
+        return []
+    return [
+        Warning(
+            f"{name} is set and GATEWAY_USER_HEADER is not: it is not read.",
+            hint=f"Set GATEWAY_USER_HEADER, or remove {name}.",
+            id="jobs.W052",
+        )
+        for name in ("GATEWAY_EMAIL_HEADER", "GATEWAY_GROUPS_HEADER")
+        if getattr(settings, name)
     ]
 
 
