@@ -174,6 +174,16 @@ def test_only_the_gateway_sends_details(details: None, alice: User, settings: An
     assert (alice.email, alice.is_staff, alice.groups.count()) == ("", False, 0)
 
 
+def test_an_address_of_the_gateway_is_not_changed_here(details: None) -> None:
+    headers = {"X-User-Id": "alice", "X-Email": "alice@acme.example"}
+
+    page = Client().get("/settings", headers=headers).content.decode()
+
+    assert "alice@acme.example" in page
+    assert "can be changed there" in page
+    assert 'name="email" value=""' not in page
+
+
 def test_without_the_settings_the_headers_are_ignored(gateway: None) -> None:
     assert account_after(X_Email="a@acme.example", X_Groups="x") == ("", set(), False)
 

@@ -98,6 +98,7 @@ def test_a_new_user_gets_an_account(provider: Provider) -> None:
     assert not user.has_usable_password()
     assert (user.is_staff, user.is_superuser) == (False, False)
     assert provider.pkce_is_right
+    assert "can be changed there" in text(client.get("/settings"))  # the address
     assert client.get("/v1/download/jobs").status_code == 200
 
 

@@ -22,6 +22,7 @@ from jobs.notifications import send_test_webhook
 from jobs.web import wording
 from jobs.web.authentication import authenticated_user
 from jobs.web.deliveries import RATE
+from jobs.web.oidc import ID_TOKEN
 from jobs.web.pages.access import sign_in_required
 from jobs.web.pages.form_submit import form_error_sentence
 from jobs.web.pages.keys import keys_context
@@ -98,6 +99,12 @@ def _rotate_secret(request: HttpRequest, preferences: Preferences) -> HttpRespon
     return SeeOther(reverse("settings"))
 
 
+def _is_email_managed(request: HttpRequest) -> bool:
+    """Return whether the gateway or the provider sets the address again and again."""
+    by_gateway = hasattr(request, "gateway_user") and bool(settings.GATEWAY_EMAIL_HEADER)
+    return by_gateway or (ID_TOKEN in request.session and bool(authenticated_user(request).email))
+
+
 def settings_form(
     request: HttpRequest, preferences: Preferences, status: int = HTTPStatus.OK, **context: Any
 ) -> HttpResponse:
@@ -109,6 +116,7 @@ def settings_form(
         "can_mail": can_be_mailed(user),
         "mail_is_on": settings.MAIL_IS_ON,
         "has_password": user.has_usable_password(),
+        "has_own_email": not _is_email_managed(request),
         "notices": [wording.notice_texts(each, now) for each in notifications[:MAX_NOTIFICATIONS]],
     }
     shown = usual | keys_context(request) | context
