@@ -72,7 +72,8 @@ class SignInPage(LoginView):
     max_body_bytes = SHORT_BODY_BYTES
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        context = {"mail_is_on": settings.MAIL_IS_ON}
+        context: dict[str, Any] = {"mail_is_on": settings.MAIL_IS_ON}
+        context["has_accounts"] = get_user_model()._default_manager.exists()
         if settings.OIDC_ISSUER:
             context["provider"] = settings.OIDC_NAME
         return super().get_context_data(**kwargs) | context

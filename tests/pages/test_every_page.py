@@ -83,6 +83,15 @@ def test_signing_in_redirects_to_the_requested_page(alice: User) -> None:
     assert client.get("/downloads").status_code == 302
 
 
+@pytest.mark.django_db
+def test_the_sign_in_page_says_how_to_create_the_first_account() -> None:
+    assert "createsuperuser" in text(Client().get("/sign-in"))
+
+    User.objects.create_superuser("olga", password="correct horse")
+
+    assert "createsuperuser" not in text(Client().get("/sign-in"))
+
+
 def test_signing_in_never_leads_to_another_site(alice: User) -> None:
     login = {"username": "alice", "password": "correct horse", "next": "https://evil.example/"}
 
