@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 from unittest.mock import Mock
 
@@ -52,6 +53,18 @@ def test_retry_queues_failed_jobs_and_reports_skipped_ones(
     running.refresh_from_db()
     assert (failed.status, running.status) == (Status.QUEUED, Status.PROCESSING)
     assert failed.events.get().by == Actor.OPERATOR
+
+
+def test_the_times_of_a_job_have_24_hours_and_seconds(desk: Client) -> None:
+    job = JobFactory(status=Status.PROCESSING)
+    at = datetime(2026, 11, 30, 22, 5, 9, tzinfo=UTC)
+    times = ("run_at", "available_at", "published_at", "started_at", "created_at", "updated_at")
+    DownloadJob.objects.filter(pk=job.pk).update(**dict.fromkeys(times, at))
+
+    page = desk.get(f"{LIST}{job.pk}/change/").content.decode()
+
+    assert page.count("30 Nov 2026 22:05:09") >= len(times)
+    assert "p.m." not in page
 
 
 def test_a_file_with_a_virus_is_not_retried(desk: Client, alice: User) -> None:

@@ -16,7 +16,7 @@ from django_celery_results.models import TaskResult
 from jobs.lib.file_size import file_size_text
 from jobs.lib.tracing.trace_ids import trace_id_text, trace_url
 from jobs.models import DownloadJob
-from jobs.operations.admin.cells import short_time, state_cell
+from jobs.operations.admin.cells import exact_time, short_time, state_cell
 from jobs.operations.overview.links import job_link, jobs_link
 from jobs.operations.overview.texts import NONE, seconds_text
 from jobs.states import Status
@@ -55,6 +55,38 @@ class JobColumns:
     @admin.display(description="created", ordering="created_at")
     def created(self, job: DownloadJob) -> str:
         return short_time(job.created_at)
+
+    @admin.display(description="created")
+    def created_exactly(self, job: DownloadJob) -> str:
+        return exact_time(job.created_at)
+
+    @admin.display(description="run at")
+    def scheduled(self, job: DownloadJob) -> str:
+        return exact_time(job.run_at)
+
+    @admin.display(description="available")
+    def available(self, job: DownloadJob) -> str:
+        return exact_time(job.available_at)
+
+    @admin.display(description="published")
+    def published(self, job: DownloadJob) -> str:
+        return exact_time(job.published_at)
+
+    @admin.display(description="started")
+    def started(self, job: DownloadJob) -> str:
+        return exact_time(job.started_at)
+
+    @admin.display(description="updated")
+    def updated(self, job: DownloadJob) -> str:
+        return exact_time(job.updated_at)
+
+    @admin.display(description="finished")
+    def finished(self, job: DownloadJob) -> str:
+        return exact_time(job.finished_at)
+
+    @admin.display(description="expires")
+    def expires(self, job: DownloadJob) -> str:
+        return exact_time(job.expires_at)
 
     @admin.display(description="progress")
     def share(self, job: DownloadJob) -> str:

@@ -88,7 +88,7 @@ class JobAdmin(JobActions, Chosen, Searched, ReadOnly, JobColumns, admin.ModelAd
             "Terms",
             {
                 "fields": [
-                    "priority", "run_at", "dependencies", "dependent_jobs", "email", "webhook_host",
+                    "priority", "scheduled", "dependencies", "dependent_jobs", "email", "webhook_host",
                 ]
             },
         ),
@@ -104,8 +104,8 @@ class JobAdmin(JobActions, Chosen, Searched, ReadOnly, JobColumns, admin.ModelAd
             "Times",
             {
                 "fields": [
-                    "created_at", "available_at", "published_at", "started_at", "updated_at",
-                    "finished_at", "expires_at",
+                    "created_exactly", "available", "published", "started", "updated",
+                    "finished", "expires",
                 ]
             },
         ),
