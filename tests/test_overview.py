@@ -16,11 +16,19 @@ from django.test import Client
 from django.utils import timezone
 
 from jobs.engine.health import PROBES
-from jobs.models import Alert, DownloadJob, JobStatistics, QueueLimit, ServiceProcess, Usage
+from jobs.models import (
+    Alert,
+    DownloadJob,
+    JobEvent,
+    JobStatistics,
+    QueueLimit,
+    ServiceProcess,
+    Usage,
+)
 from jobs.models.job_statistics import BUCKETS
 from jobs.models.lane import make_ready
 from jobs.operations.overview import resources
-from jobs.states import Status
+from jobs.states import Actor, Event, Status
 from tests.factories import JobFactory, NotificationFactory, UserFactory, staff_who_may
 from tests.pages.looks import BROWSER
 
@@ -195,10 +203,30 @@ def test_failures_are_told_apart_by_error_kind_and_owner(
 
     rows = [row[:5] for row in rows_of(page, "h-failing")]
     assert sorted(rows) == [
-        ["timeout", "bundle", "1", "1", "alice"],
-        ["unexpected", "bundle", "2", "0", "2"],
+        ["timeout", "bundle", "1", "1", "0"],
+        ["unexpected", "bundle", "2", "0", "0"],
     ]
+    assert sorted(row[5] for row in rows_of(page, "h-failing")) == ["2", "alice"]
     assert "source_missing" in page_of(desk, "?range=24h")
+
+
+def test_attempts_that_were_repeated_are_shown_though_their_jobs_completed(
+    desk: Client, alice: User, running_service: None
+) -> None:
+    job = JobFactory(status=Status.PROCESSING, owner=alice)
+    for _ in range(4):
+        job.events.create(
+            event=Event.RETRY, by=Actor.WORKER, attempt=1, code="storage_unavailable", detail="…"
+        )
+    old = job.events.create(
+        event=Event.RETRY, by=Actor.WORKER, attempt=1, code="timeout", detail="…"
+    )
+    JobEvent.objects.filter(pk=old.pk).update(at=Now() - timedelta(hours=2))
+
+    (row,) = rows_of(page_of(desk, "?range=1h"), "h-failing")
+
+    assert row[:6] == ["storage_unavailable", "bundle", "0", "0", "4", "alice"]
+    assert row[7].endswith(" ago")
 
 
 def test_the_charts_show_the_sums_of_the_period(desk: Client, running_service: None) -> None:

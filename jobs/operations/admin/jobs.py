@@ -88,7 +88,8 @@ class JobAdmin(JobActions, Chosen, Searched, ReadOnly, JobColumns, admin.ModelAd
             "Terms",
             {
                 "fields": [
-                    "priority", "scheduled", "dependencies", "dependent_jobs", "email", "webhook_host",
+                    "priority", "scheduled", "dependencies", "dependent_jobs", "email",
+                    "webhook_host",
                 ]
             },
         ),
