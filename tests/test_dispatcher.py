@@ -380,3 +380,27 @@ def test_a_slow_sweep_does_not_delay_a_rescue(
     dispatcher.run_dispatcher(stop)
 
     assert stop.is_set()
+
+
+def test_a_sweep_that_goes_on_failing_logs_its_traceback_once(
+    db: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    errors: list[Exception | None] = [
+        OSError("refused"),
+        OSError("refused"),
+        None,
+        OSError("again"),
+    ]
+
+    def sweep_of_this_test() -> int:
+        if error := errors.pop(0):
+            raise error
+        return 0
+
+    for _ in range(4):
+        dispatcher._try(sweep_of_this_test)
+
+    failures = [each for each in caplog.records if "sweep failed" in str(each.msg)]
+    traced = [bool(each.msg["exc_info"]) for each in failures if isinstance(each.msg, dict)]
+    assert len(failures) == 3
+    assert traced == [True, False, True]

@@ -63,6 +63,7 @@ RECORD_EVERY_SECONDS = 5.0
 ALERTS_EVERY_SECONDS = 10.0
 BULK_PAUSE_SECONDS = 0.05  # between two looks for a due batch while there are any
 REPEAT_SECONDS = 20  # for one of the slow sweeps, so that a backlog of it does not stop the others
+MAX_ERROR_CHARS = 300  # in a line of the log
 STOP_SECONDS = 1  # for threads to end; those that take longer can be cut off safely
 
 
@@ -206,9 +207,20 @@ def _try(sweep: Callable[[], int]) -> int:
         if count := sweep():
             log.info(sweep.__name__, count=count)
             SWEPT.labels(sweep.__name__).inc(count)
+        _failing.pop(sweep.__name__, None)
         return count
-    except Exception:
+    except Exception as error:
         SWEEP_FAILURES.labels(sweep.__name__).inc()
-        log.exception("sweep failed", sweep=sweep.__name__)
+        _log_failure(sweep.__name__, error)
         close_old_connections()
         return 0
+
+
+_failing: dict[str, type[Exception]] = {}  # the last error of each sweep that fails
+
+
+def _log_failure(name: str, error: Exception) -> None:
+    """Log one line, the first time with the traceback: in an outage every sweep fails each time."""
+    is_new = _failing.get(name) is not type(error)
+    _failing[name] = type(error)
+    log.error("sweep failed", sweep=name, error=repr(error)[:MAX_ERROR_CHARS], exc_info=is_new)
