@@ -38,6 +38,22 @@ def test_a_percentile_lies_in_its_bucket(
 
 
 @pytest.mark.parametrize(
+    ("counts", "seconds", "slowest"),
+    [
+        (histogram(b0=100, b10=10), 10 * 130 + 5, 141.0),  # all of 130 s, in a bucket to 300 s
+        (histogram(b10=10), 10 * 120, 120.0),
+        (histogram(b10=10), 10 * 210, 300.0),
+        (histogram(b10=10), 10 * 299, 300.0),
+        (histogram(b10=10), 0, 120.0),  # sums that do not fit
+    ],
+)
+def test_the_sum_of_the_times_narrows_the_slowest_bucket(
+    counts: list[int], seconds: float, slowest: float
+) -> None:
+    assert estimated_percentile(counts, 1.0, seconds) == pytest.approx(slowest)
+
+
+@pytest.mark.parametrize(
     ("seconds", "text"),
     [
         (None, "–"),

@@ -33,8 +33,8 @@ COUNTED = {
 # Also counted: the last loss of a job that lost its worker too often. It ends the job.
 ALSO_COUNTED = {"rescued": f"event = '{Event.FAIL.value}' AND code = '{WORKER_LOST}'"}
 # The histograms of completed and failed jobs, each of the last attempt, with a column `…_seconds`
-# for the sum. `waits`: from due to started, which people wait for; `pickups`: from the last
-# doorbell to started, which the workers owe; `runs`: from started to finished.
+# for the sum. `waits`: from due to started, which people wait for; `pickups`: from
+# ready to started, without what the dispatcher owes; `runs`: from started to finished.
 TIMED = {
     "waits": "started_at - available_at",
     "pickups": "started_at - published_at",

@@ -47,7 +47,7 @@ EVENTS = {
 }
 TIMES = {
     "wait": ("waits", "From due to started, which people wait for"),
-    "pickup": ("pickups", "From the doorbell to started, which workers owe"),
+    "pickup": ("pickups", "From ready to started"),
     "run": ("runs", "From started to finished, of the last attempt"),
 }
 

@@ -46,23 +46,28 @@ class Sums:
 
 @dataclass
 class Latencies:
-    """Histograms of times, by their names in TIMED."""
+    """Histograms of times and their sums in seconds, by their names in TIMED."""
 
     counts: dict[str, list[int]] = field(
         default_factory=lambda: {name: [0] * BUCKETS for name in TIMED}
     )
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(TIMED, 0.0))
 
     def percentiles(self, name: str) -> tuple[float | None, float | None]:
         """Return the estimated median and 95th percentile, in seconds."""
-        counts = self.counts[name]
-        return estimated_percentile(counts, 0.5), estimated_percentile(counts, 0.95)
+        counts, seconds = self.counts[name], self.seconds[name]
+        return (
+            estimated_percentile(counts, 0.5, seconds),
+            estimated_percentile(counts, 0.95, seconds),
+        )
 
     def plus(self, other: Latencies) -> Latencies:
         return Latencies(
             {
                 name: [one + two for one, two in zip(counts, other.counts[name], strict=True)]
                 for name, counts in self.counts.items()
-            }
+            },
+            {name: seconds + other.seconds[name] for name, seconds in self.seconds.items()},
         )
 
 
@@ -108,9 +113,11 @@ def read_history(period: TimeRange, now: datetime) -> History:
 
 def _read_latencies(rows: Any) -> dict[str, Latencies]:
     sums = {f"{name}_{n}": Sum(f"{name}__{n}") for name in TIMED for n in range(BUCKETS)}
+    sums |= {f"{name}_sum": Sum(f"{name}_seconds") for name in TIMED}
     return {
         row["kind"]: Latencies(
-            {name: [row[f"{name}_{n}"] or 0 for n in range(BUCKETS)] for name in TIMED}
+            {name: [row[f"{name}_{n}"] or 0 for n in range(BUCKETS)] for name in TIMED},
+            {name: row[f"{name}_sum"] or 0.0 for name in TIMED},
         )
         for row in rows.values("kind").annotate(**sums)
     }
