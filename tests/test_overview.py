@@ -133,6 +133,26 @@ def test_an_alert_says_since_when_and_names_its_runbook_page(
     assert second.endswith("docs/runbook/worker-not-responding.md")
 
 
+def test_what_was_wrong_in_the_last_day_is_listed_with_its_times(
+    desk: Client, running_service: None
+) -> None:
+    assert "Recently over" not in page_of(desk)
+    now = timezone.now()
+    times = {"since": now - 2 * MINUTE, "seen_at": now - MINUTE}
+    Alert.objects.create(
+        rule="jobs-stall", subject="bundle", sentence="Stalled: 1.", resolved_at=now, **times
+    )
+    Alert.objects.create(rule="no-workers", resolved_at=now - 2 * DAY, **times)
+    Alert.objects.create(rule="no-dispatchers", **times)
+
+    (row,) = rows_of(page_of(desk), "h-past")
+
+    assert row[0] == "Jobs stall: Zip"
+    assert row[1].endswith(f"{now - 2 * MINUTE:%H:%M:%S}")
+    assert row[2].endswith(f"{now - MINUTE:%H:%M:%S}")
+    assert row[3:] == ["Stalled: 1.", "docs/runbook/jobs-stall.md"]
+
+
 def test_processes_that_do_not_respond_are_named_with_the_time_since(
     desk: Client, running_service: None
 ) -> None:

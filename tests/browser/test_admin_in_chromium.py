@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
+from jobs.models import Alert, QueueLimit
 from tests.browser.looks import LOOKS, job_that_is
 from tests.browser.test_accessibility import SIZES, Visit, findings
 from tests.factories import NotificationFactory, StoredFileFactory, UserFactory
@@ -24,6 +26,9 @@ class Desk(Visit):
 
     def overview(self) -> None:
         self._fill()
+        QueueLimit.objects.create(scope="kind", name="report", is_paused=True, reason="Moving")
+        Alert.objects.create(rule="no-workers", sentence="No worker is running.")
+        Alert.objects.create(rule="jobs-stall", subject="bundle", resolved_at=timezone.now())
         self.go("/admin/")
 
     def jobs(self) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+
+from django.db.models.functions import Now
 
 from jobs.kinds.registry import KINDS
 from jobs.models import Alert
@@ -18,6 +20,7 @@ from jobs.operations.overview.links import jobs_link
 from jobs.operations.overview.resources import Dependency
 from jobs.states import Status
 
+RECENT, MOST_PAST = timedelta(hours=24), 10
 # Of what does not start or does not go on. The rest are warnings.
 ERRORS = {
     "dependency-down", "no-workers", "no-dispatchers", "jobs-stall", "jobs-wait-too-long"
@@ -39,6 +42,32 @@ class ShownAlert:
     runbook: str = ""
 
 
+@dataclass(frozen=True)
+class PastAlert:
+    """Something that was wrong, also if it was over before anybody was notified."""
+
+    title: str
+    sentence: str
+    since: datetime
+    until: datetime
+    runbook: str
+
+
+def find_past_alerts() -> list[PastAlert]:
+    """Return what was wrong in the last 24 hours, the newest first."""
+    over = Alert.objects.filter(resolved_at__gte=Now() - RECENT)
+    return [
+        PastAlert(
+            _title(alert.rule, alert.subject),
+            alert.sentence,
+            alert.since,
+            alert.seen_at,  # it counts as resolved a minute later
+            runbook_path(alert.rule),
+        )
+        for alert in over.order_by("-resolved_at")[:MOST_PAST]
+    ]
+
+
 def find_alerts(dependencies: list[Dependency]) -> list[ShownAlert]:
     """Return what is wrong, the worst first. `dependencies` were probed already."""
     down = [each for each in dependencies if not each.is_healthy]
@@ -56,9 +85,14 @@ def find_alerts(dependencies: list[Dependency]) -> list[ShownAlert]:
 
 
 def _text(name: str, subject: str, sentence: str) -> str:
-    title = RULE_BY_NAME[name].title
+    return f"{_title(name, subject)}. {sentence}"
+
+
+def _title(name: str, subject: str) -> str:
+    """Return 'Jobs stall: Zip'. The rule of an old alert may be gone."""
+    title = RULE_BY_NAME[name].title if name in RULE_BY_NAME else name
     about = KINDS[subject].label if subject in KINDS else subject
-    return f"{title}: {about}. {sentence}" if about else f"{title}. {sentence}"
+    return f"{title}: {about}" if about else title
 
 
 def _shown(name: str, subject: str, text: str, since: datetime | None) -> ShownAlert:

@@ -9,7 +9,12 @@ from typing import Any
 
 from jobs.engine.limit_states import LimitState, read_limit_states
 from jobs.lib.database import database_time
-from jobs.operations.overview.alerts import ShownAlert, find_alerts
+from jobs.operations.overview.alerts import (
+    PastAlert,
+    ShownAlert,
+    find_alerts,
+    find_past_alerts,
+)
 from jobs.operations.overview.charts import Charts, make_charts
 from jobs.operations.overview.failures import FailureGroup, read_failures
 from jobs.operations.overview.history import History, read_history
@@ -41,6 +46,7 @@ class Overview:
     outbox: OverdueMessages
     storage: StorageUse
     alerts: list[ShownAlert]
+    past_alerts: list[PastAlert]
 
     @property
     def pauses(self) -> list[str]:
@@ -69,4 +75,5 @@ def read_overview(query: Mapping[str, Any]) -> Overview:
         outbox=read_outbox(),
         storage=read_storage(),
         alerts=find_alerts(dependencies),
+        past_alerts=find_past_alerts(),
     )
