@@ -77,10 +77,10 @@ PAGES = [
 
 
 @pytest.fixture
-def desk(alice_tab: Page, live_server: Any, alice: User, bob: User) -> Desk:
+def desk(alice_tab: Page, live_server: Any, alice: User, bob: User, settings: Any) -> Desk:
     alice.is_staff = alice.is_superuser = True
     alice.save()
-    return Desk(alice_tab, live_server.url, alice, bob)
+    return Desk(alice_tab, live_server.url, alice, bob, settings)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.__name__)
