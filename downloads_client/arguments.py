@@ -24,6 +24,8 @@ COMMANDS_HELP = """commands:
   downloads upload FILE...  upload files
   downloads files           list files
   downloads jobs            list downloads
+  downloads delete ITEM...  delete downloads and files
+  downloads restore ID...   undo that, for ten seconds
 """
 _EXIT_CODES = [f"  {code:3}  {why}" for code, why in EXIT_CODES.items()]
 EPILOG = "\n".join([COMMANDS_HELP, "exit codes:", *_EXIT_CODES])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from downloads_client.delete_commands import DeleteCommand, RestoreCommand
 from downloads_client.list_commands import FilesCommand, JobsCommand
 from downloads_client.terminal_command import TerminalCommand
 from downloads_client.upload_command import UploadCommand
 
 COMMANDS: dict[str, type[TerminalCommand]] = {
-    command.name: command for command in (UploadCommand, FilesCommand, JobsCommand)
+    command.name: command
+    for command in (UploadCommand, FilesCommand, JobsCommand, DeleteCommand, RestoreCommand)
 }
 
 

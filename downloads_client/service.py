@@ -85,6 +85,15 @@ class Service:
         """Return one page of a list."""
         return self._call("GET", f"{path}?{urlencode(params)}").json()
 
+    def delete(self, body: dict[str, Any]) -> JsonObject:
+        """Delete jobs or files. Harmless when repeated."""
+        return self._call("POST", "v1/deletions", body).json()
+
+    def restore(self, deletion_id: UUID) -> int:
+        """Undo a deletion. Return how many jobs and files are back."""
+        response = self._call("POST", f"v1/deletions/{deletion_id}/undo")
+        return response.json().integer_or_none("restored") or 0
+
     def kinds(self) -> list[PublishedKind]:
         """Return the kinds that this user may request."""
         return published_kinds(self._call("GET", "v1/kinds").json())
