@@ -74,6 +74,8 @@ STATUSES = {
     "undo_deletion": SIGNED_IN | {200, 403, 404},
     "shares": SIGNED_IN | {200, 403, 404},
     "share": SIGNED_IN | WITH_A_BODY | {201, 403, 404, 409},
+    "file_shares": SIGNED_IN | {200, 403, 404},
+    "share_file": SIGNED_IN | WITH_A_BODY | {201, 403, 404, 409},
     "revoke_share": NO_BODY | {204, 403, 404},
     "shared_file": {200, 400, 404, 406, 410, 429, 500, 503},
     "open_shared_file": WITH_A_BODY | {200, 400, 403, 404, 406, 410, 429, 500, 503},

@@ -26,7 +26,7 @@ from jobs.models import Deletion, DownloadJob, LinkState, ShareLink, StoredFile
 from jobs.states import Status
 from jobs.web.problems import PROBLEM
 from jobs.web.shared_links import share_token
-from tests.factories import ArtifactFactory, JobFactory
+from tests.factories import ArtifactFactory, JobFactory, StoredFileFactory, store
 from tests.pages.looks import BROWSER, text
 
 PASSWORD = "blue horse 7"
@@ -357,6 +357,36 @@ def test_guesses_are_limited_for_each_link(job: DownloadJob, settings: Any) -> N
     assert statuses == [403, 403, 429]
     assert client.post(url_of(link), {"password": PASSWORD}).status_code == 429
     assert client.post(url_of(other), {"password": PASSWORD}).status_code == 200
+
+
+# Stored files
+
+
+def test_a_stored_file_is_shared_too(client_of_alice: APIClient, alice: User, bucket: Any) -> None:
+    file = store(70_400, "2026/May/invoice.pdf", b"hello", owner=alice)
+    url = f"/v1/files/{file.file_id}/shares"
+
+    body = client_of_alice.post(url, {"maxDownloads": 1}).json()
+
+    assert client_of_alice.get(url).json()["results"] == [body]
+    path = body["url"].removeprefix("http://testserver")
+    assert Client().get(path).json()["name"] == "invoice.pdf"  # without its folders
+    assert [Client().get(f"{path}/download").status_code for _ in range(2)] == [302, 410]
+    ShareLink.objects.update(max_downloads=None)
+    StoredFile.objects.update(missing_since=timezone.now())
+    assert Client().get(path).json()["code"] == "link_deleted"
+
+
+def test_files_of_others_are_not_shared(
+    client_of_alice: APIClient, bob: User, operator: User
+) -> None:
+    public, foreign = StoredFileFactory(), StoredFileFactory(owner=bob)
+    for method in (client_of_alice.get, client_of_alice.post):
+        assert method(f"/v1/files/{public.file_id}/shares", {}).status_code == 403
+        assert method(f"/v1/files/{foreign.file_id}/shares", {}).status_code == 404
+        assert method("/v1/files/99999/shares", {}).status_code == 404
+    assert not ShareLink.objects.exists()
+    assert APIClient().post(f"/v1/files/{public.file_id}/shares", {}).status_code == 401
 
 
 # Counting, and forgetting

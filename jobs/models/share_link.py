@@ -97,7 +97,12 @@ class ShareLink(models.Model):
             return LinkState.REVOKED
         if self.job and self.job.status == Status.EXPIRED and not self.job.deletion_id:
             return LinkState.EXPIRED
-        if self.file is None or self.file.deletion_id or (self.job and self.job.deletion_id):
+        if (
+            self.file is None
+            or self.file.deletion_id
+            or self.file.missing_since
+            or (self.job and self.job.deletion_id)
+        ):
             return LinkState.DELETED
         now = timezone.now()
         if any(at and at <= now for at in (self.expires_at, self.file.expires_at)):

@@ -77,7 +77,7 @@ CODES: dict[str, Meaning] = {
     "too_many_uploads": Meaning(S.TOO_MANY_REQUESTS, "Too many of your uploads are unfinished."),
     "too_many_schedules": Meaning(S.TOO_MANY_REQUESTS, "You have the most schedules allowed."),
     "too_many_keys": Meaning(S.TOO_MANY_REQUESTS, "You have the most API keys allowed."),
-    "too_many_links": Meaning(S.TOO_MANY_REQUESTS, "The job has the most links allowed."),
+    "too_many_links": Meaning(S.TOO_MANY_REQUESTS, "The file has the most links allowed."),
     "storage_full": Meaning(S.TOO_MANY_REQUESTS, "Your stored files use up your storage quota."),
     "store_full": Meaning(S.SERVICE_UNAVAILABLE, "The file store is nearly full."),
     "internal": Meaning(S.INTERNAL_SERVER_ERROR, "An internal error. Report the `requestId`."),

@@ -126,7 +126,7 @@ def download_shared(link: ShareLink, file: StoredFile) -> HttpResponseRedirect:
     A file that is not there is not counted.
     """
     release_database_connection()  # the store may be slow
-    if not storage.object_exists(file.key, file.size_bytes):
+    if not storage.object_exists(file.key, file.size_bytes, bucket_name=file.bucket):
         raise Problem(HTTPStatus.GONE, "artifact_gone", "The file no longer exists.")
     if not link.count_download():
         raise ended(_state_now(link))

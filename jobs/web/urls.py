@@ -148,6 +148,7 @@ urlpatterns = [
     path("v1/download/result/<job:job_id>", downloads.ResultLink.as_view(), name="result"),
     path("v1/download/<job:job_id>", downloads.DownloadFile.as_view(), name="download"),
     path("v1/download/<job:job_id>/shares", share_links.JobShares.as_view(), name="shares"),
+    path("v1/files/<file:file_id>/shares", share_links.FileShares.as_view(), name="file-shares"),
     path("v1/shares/<job:share_id>", share_links.ShareDetail.as_view(), name="share"),
     path("v1/download/<job:job_id>/retry", downloads.RetryJob.as_view(), name="retry"),
     path("admin/retry/<job:job_id>", operations.AdminRetry.as_view(), name="admin-retry"),

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from jobs.engine.share_links import create_share_link
-from jobs.models import ShareLink
+from jobs.engine.share_links import create_share_link, share_file
+from jobs.models import ShareLink, StoredFile
+from jobs.web.authentication import authenticated_user
+from jobs.web.files import visible_file
 from jobs.web.openapi.decorators import describes
 from jobs.web.own_job import own_job
 from jobs.web.request_limits import SHORT_BODY_BYTES
@@ -47,6 +50,44 @@ class JobShares(APIView):
         link = create_share_link(own_job(request, job_id), **serializer.limits())
         body: Any = ShareResponse(link, context=_context(request)).data
         return Response(body, status=201, headers={"Location": body["url"]})
+
+
+class FileShares(APIView):
+    """Share a stored file of yours by a link."""
+
+    rate = "page"
+    max_body_bytes = SHORT_BODY_BYTES
+    sample = JobShares.sample
+
+    @describes("file_shares", {200: SharesResponse}, problems=["permission_denied", "not_found"])
+    def get(self, request: Request, file_id: int) -> Response:
+        """List your links to a file, the newest first."""
+        file = _own_file(request, file_id)
+        links = ShareLink.objects.with_file().filter(owner=file.owner_id, file=file)
+        return Response(SharesResponse({"results": links}, context=_context(request)).data)
+
+    @describes(
+        "share_file",
+        {201: ShareResponse},
+        request=ShareRequest,
+        problems=["permission_denied", "not_found", "too_many_links", "still_open"],
+    )
+    def post(self, request: Request, file_id: int) -> Response:
+        """Create a link by which anybody can download the file, as for the file of a job."""
+        serializer = ShareRequest(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        file, owner = _own_file(request, file_id), authenticated_user(request)
+        link = share_file(file, owner, job=file.made_by, **serializer.limits())
+        body: Any = ShareResponse(link, context=_context(request)).data
+        return Response(body, status=201, headers={"Location": body["url"]})
+
+
+def _own_file(request: Request, file_id: int) -> StoredFile:
+    """Return the user's file. Raises Http404, and PermissionDenied for a file of all or a group."""
+    file = visible_file(request, file_id)
+    if file.owner_id != authenticated_user(request).pk:
+        raise PermissionDenied("Only files of your own can be shared.")
+    return file
 
 
 class ShareDetail(APIView):

@@ -113,7 +113,7 @@ def _opened(request: Request, token: str) -> tuple[ShareLink, StoredFile]:
 
 
 def _body(link: ShareLink, file: StoredFile, token: str, *, is_open: bool) -> dict[str, Any]:
-    facts = {"name": file.name, "contentType": file.content_type, "size": file.size_bytes}
+    facts = {"name": file.base_name, "contentType": file.content_type, "size": file.size_bytes}
     return {
         "sharedBy": shared_owner_name(link),
         "passwordRequired": bool(link.password),

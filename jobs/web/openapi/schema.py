@@ -44,11 +44,11 @@ class Schema(AutoSchema):
             return ["auth"]
         if "/webhook/" in self.path:
             return ["webhooks"]
+        if self.path.startswith("/s/") or "/shares" in self.path:
+            return ["sharing"]
         for tag in ("schedules", "files"):
             if self.path.startswith(f"/v1/{tag}"):
                 return [tag]
-        if self.path.startswith("/s/") or "/shares" in self.path:
-            return ["sharing"]
         return ["operations" if self._is_for_staff else "jobs"]
 
     @property
