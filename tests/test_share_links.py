@@ -137,7 +137,7 @@ def test_others_make_list_and_revoke_no_link(job: DownloadJob, bob: User, operat
 
 @pytest.fixture(params=["anonymous", "owner", "other", "staff"])
 def receiver(request: Any, job: DownloadJob, bob: User, operator: User) -> Client:
-    client = Client(headers=BROWSER)
+    client = Client(headers=BROWSER, enforce_csrf_checks=True)
     users = {"owner": job.owner, "other": bob, "staff": operator}
     if user := users.get(request.param):
         client.force_login(user)

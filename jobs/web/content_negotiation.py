@@ -50,9 +50,9 @@ class ContentNegotiation(DefaultContentNegotiation):
 def page_or_api(page: View, api: Any, *, reads_body: bool = False) -> View:
     """Return a view that calls the page for a browser, else the API.
 
-    `reads_body` is for a page that streams its form and checks the CSRF token itself; programs send
-    forms to its path, too. The view wraps `api`, the result of `as_view`, so that the OpenAPI
-    document finds it.
+    `reads_body` is for a page that streams its form and checks the CSRF token itself, or needs
+    none; programs send forms to its path, too. The view wraps `api`, the result of `as_view`, so
+    that the OpenAPI document finds it.
     """
     guarded = page if reads_body else csrf_protect(page)  # the API checks it for sessions only
     is_for_page = prefers_html if reads_body else accepts_page

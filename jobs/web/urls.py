@@ -73,12 +73,14 @@ urlpatterns = [
     path("downloads/shares/<job:share_id>/revoke", share.revoke_from_page, name="revoke-share"),
     path(
         "s/<slug:token>",
-        page_or_api(shared.shared_page, shared_files.SharedFile.as_view()),
+        page_or_api(shared.shared_page, shared_files.SharedFile.as_view(), reads_body=True),
         name="shared",
     ),
     path(
         "s/<slug:token>/download",
-        page_or_api(shared.shared_download_page, shared_files.SharedDownload.as_view()),
+        page_or_api(
+            shared.shared_download_page, shared_files.SharedDownload.as_view(), reads_body=True
+        ),
         name="shared-download",
     ),
     path("files/<file:file_id>", stored_file.stored_file_page, name="file-page"),

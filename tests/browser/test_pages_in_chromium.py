@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 import wave
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from django.contrib.auth.models import User
-from playwright.sync_api import Page, Request, Route, expect
+from django.core.files.base import ContentFile
+from playwright.sync_api import BrowserContext, Page, Request, Route, expect
 
+from jobs import storage
+from jobs.engine.share_links import create_share_link
 from jobs.models import DownloadJob, ShareLink, StoredFile
 from jobs.states import Status
 from jobs.web.shared_links import share_token
@@ -340,6 +344,32 @@ def test_copy_link_copies_a_share_link_made_on_first_use(
 
     token = share_token(ShareLink.objects.get().pk)
     assert alice_tab.evaluate("navigator.clipboard.readText()") == f"{live_server.url}/s/{token}"
+
+
+def test_a_receiver_opens_a_link_and_downloads(
+    transactional_db: None,
+    alice: User,
+    new_context: Callable[..., BrowserContext],
+    live_server: Any,
+    made_bucket: None,
+) -> None:
+    job = job_that_is("ready", alice)
+    assert job.artifact
+    storage.bucket().save(job.artifact.key, ContentFile(b"x" * job.artifact.size_bytes))
+    tab = new_context().new_page()  # without an account
+    for password in ("", "blue horse"):
+        link = create_share_link(job, max_downloads=1, password=password)
+        tab.goto(f"{live_server.url}/s/{share_token(link.pk)}")
+        if password:
+            tab.get_by_label("Password").fill(password)
+            tab.get_by_role("button", name="Continue").click()
+
+        with tab.expect_download() as found:
+            tab.get_by_role("button", name="Download").click()
+
+        assert found.value.suggested_filename == job.artifact.name
+        assert found.value.path().stat().st_size == job.artifact.size_bytes
+        assert ShareLink.objects.get(pk=link.pk).downloads == 1
 
 
 def test_an_undo_is_offered_as_long_as_it_works(

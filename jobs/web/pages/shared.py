@@ -1,4 +1,8 @@
-"""The page behind a share link, for whoever has it. Works without an account and scripts."""
+"""The page behind a share link, for whoever has it. Works without account, cookies and scripts.
+
+Its forms have no CSRF token: the link is the permission, not a session. Browsers would refuse one,
+too, since a page without a referrer sends `Origin: null`.
+"""
 
 from __future__ import annotations
 
