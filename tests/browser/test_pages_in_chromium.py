@@ -26,6 +26,7 @@ from tests.factories import (
     JobFactory,
     RemoteJobFactory,
     StoredFileFactory,
+    UploadJobFactory,
     store,
 )
 
@@ -748,3 +749,30 @@ def test_a_sound_of_the_store_is_played(alice_tab: Page, live_server: Any, bucke
     player = alice_tab.locator("audio")
     expect(player).to_have_js_property("duration", 1)
     expect(player).to_have_js_property("error", None)
+
+
+def test_tabs_keep_the_ticks_and_previews_are_ticked_one_by_one(
+    alice_tab: Page, alice: User, live_server: Any
+) -> None:
+    StoredFileFactory(file_id=80_000, name="plan.pdf")
+    job = UploadJobFactory(owner=alice, status=Status.COMPLETED)
+    StoredFile.objects.filter(pk=job.artifact_id).update(made_by=job)
+    alice_tab.goto(live_server.url)
+    basket = alice_tab.locator(".basket")
+    alice_tab.get_by_label("plan.pdf").check()
+
+    alice_tab.get_by_role("button", name="Mine").click()
+    expect(alice_tab.locator(".files")).not_to_contain_text("plan.pdf")
+    alice_tab.get_by_label("Select all on this page").check()
+    expect(basket).to_contain_text("2 files")  # without the previews
+    alice_tab.get_by_text("3 previews").click()
+    alice_tab.get_by_label("facade-east large.jpg").check()
+    expect(basket).to_contain_text("3 files")
+    alice_tab.get_by_role("button", name="Shared").click()
+    expect(alice_tab.locator(".files").get_by_label("plan.pdf")).to_be_checked()
+
+    expect(basket).to_contain_text("3 files")
+    expect(basket).to_contain_text("facade-east large.jpg")
+    alice_tab.get_by_role("button", name="All files").click()
+    expect(alice_tab.locator(".files").get_by_label("facade-east large.jpg")).to_be_checked()
+    expect(alice_tab.locator("input[name=file]:checked")).to_have_count(3)

@@ -7,15 +7,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
 from jobs.kinds.bundle.kind import FilesBundle
 from jobs.models import DownloadJob
+from jobs.states import Status
 from jobs.web.serializers import request_of
-from tests.factories import ArtifactFactory, StoredFileFactory
+from tests.factories import ArtifactFactory, StoredFileFactory, UploadJobFactory
 from tests.pages.looks import BROWSER, NOT_FILES, numbers, of, text, ticked
 
 TOMORROW = (timezone.now() + timedelta(days=1)).isoformat()
@@ -198,6 +199,49 @@ def test_the_name_tells_nothing_about_files_of_others(
     visitor.post("/downloads", {"file": ["80000", "80001"]})
 
     assert DownloadJob.objects.get().name == "2 files.zip"
+
+
+@pytest.mark.parametrize(
+    ("whose", "found"),
+    [("", [80_003, 80_001, 80_000]), ("shared", [80_003, 80_000]), ("mine", [80_001])],
+)
+def test_the_tabs_show_shared_files_and_own_ones(
+    visitor: Client, alice: User, bob: User, whose: str, found: list[int]
+) -> None:
+    group, other = Group.objects.create(name="team"), Group.objects.create(name="others")
+    alice.groups.add(group)
+    StoredFileFactory(file_id=80_000)
+    StoredFileFactory(file_id=80_001, owner=alice)
+    StoredFileFactory(file_id=80_002, owner=bob)
+    StoredFileFactory(file_id=80_003, group=group)
+    StoredFileFactory(file_id=80_004, group=other)
+
+    response = visitor.get("/", {"whose": whose})
+
+    assert numbers(response) == found
+    assert re.search(f'id="whose-{whose}"[^>]*aria-pressed="true"', text(response))
+
+
+def test_an_unknown_tab_shows_all(visitor: Client) -> None:
+    file = StoredFileFactory()
+
+    assert numbers(visitor.get("/", {"whose": "everything"})) == [file.file_id]
+
+
+def test_previews_are_folded_under_their_file(visitor: Client, alice: User) -> None:
+    job = UploadJobFactory(owner=alice, status=Status.COMPLETED)
+    job.artifact.made_by = job
+    job.artifact.save()
+    preview = job.files.get(role="large").file_id
+
+    folded, opened = visitor.get("/"), visitor.get("/", {"file": preview})
+
+    assert text(folded).count('name="file"') == 4
+    assert text(folded).count("<tr>") == 2  # with the header
+    assert '<details class="more small"><summary>3 previews' in text(folded)
+    assert '<details class="more small" open><summary>3 previews' in text(opened)
+    assert ticked(opened) == {preview}
+    assert text(opened).count(f'value="{preview}"') == 1
 
 
 def refused(visitor: Client, form_data: dict[str, Any]) -> HttpResponse:

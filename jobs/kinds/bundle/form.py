@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -45,6 +48,12 @@ MAX_IN_ADDRESS = 200  # ticked files; choose.js leaves more of them out of its s
 
 SHORTER = {"NDJSON": "JSON", "JSONL": "JSON", "GEOJSON": "JSON"}
 ANY_TYPE = ("", "All")
+# The tabs, and which of the parts of `visible_parts` each has.
+TABS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "": ("All files", ()),
+    "shared": ("Shared", ("public", "group")),
+    "mine": ("Mine", ("private",)),
+}
 
 TOO_MANY = f"Choose at most {settings.MAX_FILES_PER_BUNDLE:,} files."
 FILE_ERRORS = {
@@ -60,6 +69,7 @@ class FileFilterForm(forms.Form):
 
     search = forms.CharField(required=False, max_length=255)
     type = forms.ChoiceField(required=False, choices=[(name, name) for name in TYPES])
+    whose = forms.ChoiceField(required=False, choices=[(name, name) for name in TABS if name])
 
 
 @dataclass(frozen=True)
@@ -72,6 +82,11 @@ class ChoiceRow:
     size: str
     added: str
     is_ticked: bool
+    previews: list[ChoiceRow]  # made of it, folded
+
+    @property
+    def is_open(self) -> bool:
+        return any(preview.is_ticked for preview in self.previews)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -145,25 +160,32 @@ def _render(
     """Render the form with the values that were submitted."""
     filters = FileFilterForm(form)
     filters.is_valid()
-    search, kind = (filters.cleaned_data.get(name, "") for name in ("search", "type"))
+    search, kind, whose = (
+        filters.cleaned_data.get(name, "") for name in ("search", "type", "whose")
+    )
     user_id = authenticated_user(request).pk
     ticked = _ticked(StoredFile.objects.visible_to(user_id), form)
     with searching(request, search):
         files = paginate_newest(
-            [_matching(part, search, kind) for part in StoredFile.objects.visible_parts(user_id)],
+            [_matching(part, search, kind) for part in _parts(user_id, whose)],
             ("file_id",),
             SHOWN,
             after=_position(form.get("after")),
             before=_position(form.get("before")),
         )
-    shown, now = {file.file_id for file in files.rows}, timezone.now()
+    previews, now = _previews(user_id, files.rows), timezone.now()
+    shown = {file.file_id for file in [*files.rows, *chain(*previews.values())]}
     context = {
         "here": "new",
         "files": files,
-        "choices": [_row(file, file in ticked, now) for file in files.rows],
-        "elsewhere": [_row(file, True, now) for file in ticked if file.file_id not in shown],
+        "choices": [
+            _row(file, ticked, now, previews.get(file.made_by_id, ())) for file in files.rows
+        ],
+        "elsewhere": [_row(file, ticked, now) for file in ticked if file.file_id not in shown],
         "search": search,
         "type": kind,
+        "whose": whose,
+        "tabs": [(value, words[0]) for value, words in TABS.items()],
         "types": [ANY_TYPE, *((value, words[0]) for value, words in TYPES.items())],
         "name": form.get("name", ""),
         "terms": terms.field_values(form, authenticated_user(request)),
@@ -174,7 +196,7 @@ def _render(
     }
     if request.htmx:  # type: ignore[attr-defined]
         context["said"] = (
-            wording.files_text(len(shown)) + " shown" if shown else "No matching files"
+            f"{wording.files_text(len(files.rows))} shown" if shown else "No matching files"
         )
         return render_page(request, "jobs/_files_polled.html", context)
     return render_page(request, "jobs/choose.html", context, status)
@@ -183,6 +205,23 @@ def _render(
 def _position(text: str | None) -> Position | None:
     file_id = parse_form_number(text)
     return None if file_id is None else {"file_id": file_id}
+
+
+def _parts(user_id: int, whose: str) -> list[FileQuerySet]:
+    parts = StoredFile.objects.visible_parts(user_id, TABS[whose][1])
+    return [part.listed() for part in parts]
+
+
+def _previews(user_id: int, files: Iterable[StoredFile]) -> dict[Any, list[StoredFile]]:
+    """Return the previews by the job that made them with one of the files, in one query."""
+    jobs = {file.made_by_id for file in files} - {None}
+    if not jobs:
+        return {}
+    found: defaultdict[Any, list[StoredFile]] = defaultdict(list)
+    previews = StoredFile.objects.visible_to(user_id).previews().filter(made_by__in=jobs)
+    for file in previews.order_by("file_id"):
+        found[file.made_by_id].append(file)
+    return found
 
 
 def _ticked(files: FileQuerySet, form: QueryDict) -> list[StoredFile]:
@@ -196,7 +235,12 @@ def _matching(files: FileQuerySet, search: str, kind: str) -> FileQuerySet:
     return files.found_by(search) if search else files
 
 
-def _row(file: StoredFile, is_ticked: bool, now: datetime) -> ChoiceRow:
+def _row(
+    file: StoredFile,
+    ticked: Collection[StoredFile],
+    now: datetime,
+    previews: Iterable[StoredFile] = (),
+) -> ChoiceRow:
     labels = (label for _, label, starts in TYPES.values() if file.content_type.startswith(starts))
     suffix = PurePosixPath(file.name).suffix.removeprefix(".").upper()
     suffix = SHORTER.get(suffix, suffix)
@@ -206,5 +250,6 @@ def _row(file: StoredFile, is_ticked: bool, now: datetime) -> ChoiceRow:
         label=next(labels, "File"),
         size=wording.file_size_text(file.size_bytes),
         added=wording.added_text(file.created_at, now),
-        is_ticked=is_ticked,
+        is_ticked=file in ticked,
+        previews=[_row(preview, ticked, now) for preview in previews],
     )

@@ -14,8 +14,8 @@ function lineFor(box) {
 }
 
 function addUp() {
-  const all = [...form.querySelectorAll("tbody input")];
-  const here = all.filter((box) => box.checked);
+  const all = [...form.querySelectorAll("tbody td input")]; // without the folded previews
+  const here = [...form.querySelectorAll("tbody input:checked")];
   lines.querySelectorAll("[data-here]").forEach((line) => line.remove());
   for (const line of here.map(lineFor)) {
     line.dataset.here = "";
@@ -33,7 +33,7 @@ function addUp() {
 
   const whole = form.querySelector("[data-all]");
   if (!whole) return;
-  whole.checked = all.length > 0 && here.length === all.length;
+  whole.checked = all.length > 0 && all.every((box) => box.checked);
   whole.indeterminate = here.length > 0 && !whole.checked;
 }
 
@@ -124,7 +124,7 @@ document.addEventListener("htmx:beforeSwap", (event) => event.detail.shouldSwap 
 document.addEventListener("htmx:afterSettle", takeTicksBack);
 form.addEventListener("change", (event) => {
   if (event.target.matches("[data-all]"))
-    form.querySelectorAll("tbody input").forEach((box) => (box.checked = event.target.checked));
+    form.querySelectorAll("tbody td input").forEach((box) => (box.checked = event.target.checked));
   addUp();
   keepInAddress();
 });
