@@ -261,7 +261,7 @@ def test_a_job_is_retried_when_the_store_is_back(tab: Page, service: Service) ->
 def test_two_jobs_show_their_own_progress(tab: Page, service: Service) -> None:
     make_slowly(tab, service, "First")
     make_slowly(tab, service, "Second")
-    tab.get_by_role("link", name="My downloads").first.click()
+    tab.get_by_role("link", name="My files").first.click()
     first, second = (
         tab.get_by_role("progressbar", name=f"Progress of {name}.zip") for name in PAIR
     )
@@ -340,7 +340,7 @@ def test_a_download_is_found_later(
 
     later = new_context(storage_state=cookies).new_page()
     later.goto(service.url)
-    later.get_by_role("link", name="My downloads").click()
+    later.get_by_role("link", name="My files").click()
 
     expect(later.get_by_role("listitem").filter(has_text="Summer.zip")).to_contain_text("Ready")
     assert_downloads(later, service)
@@ -372,7 +372,7 @@ def test_pages_fit_a_phone(
     tab.get_by_role("link", name="Continue").tap()
     tab.get_by_role("button", name="Create zip").tap()
     expect(tab.get_by_text(PERCENT)).to_be_visible(timeout=LONG)
-    tab.get_by_role("link", name="My downloads").first.tap()
+    tab.get_by_role("link", name="My files").first.tap()
     tab.get_by_role("link", name=re.compile("and 11 more.zip")).tap()
     service.store.pass_on()
     wait_for_state(tab, "Ready")

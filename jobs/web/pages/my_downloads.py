@@ -1,4 +1,4 @@
-"""The list "My downloads": those in progress first, then finished ones, newest first."""
+"""The list "My files": those in progress first, then finished ones, newest first."""
 
 from __future__ import annotations
 

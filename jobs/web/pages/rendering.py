@@ -11,7 +11,7 @@ from django.shortcuts import render
 from jobs.models import DownloadJob
 from jobs.web.authentication import authenticated_user
 
-MAX_COUNTED = 99  # next to "My downloads"; more is "99+"
+MAX_COUNTED = 99  # next to "My files"; more is "99+"
 
 
 class SeeOther(HttpResponseRedirect):
