@@ -246,14 +246,22 @@ def test_delete_the_result_of_a_job(client_of_alice: APIClient, alice: User) -> 
     StoredFileFactory(owner=alice, file_id=72_001, made_by=job, role="thumbnail")
     DownloadJob.objects.filter(pk=job.pk).update(artifact=artifact)
 
-    assert client_of_alice.delete(f"{URL}/72001").status_code == 204
     assert client_of_alice.patch(f"{URL}/72000", {"expiresAt": None}).status_code == 409
+    assert client_of_alice.delete(f"{URL}/72001").status_code == 409  # a preview
     assert client_of_alice.delete(f"{URL}/72000").status_code == 204
 
-    job.refresh_from_db()
-    assert (job.status, job.artifact) == (Status.EXPIRED, None)
-    assert job.collect_at  # the dispatcher deletes the objects
-    assert not StoredFile.objects.exists()
+    assert [client_of_alice.get(f"{URL}/7200{n}").status_code for n in (0, 1)] == [404, 404]
+    assert client_of_alice.get(f"/v1/download/status/{job.pk}").status_code == 404
+
+
+def test_file_that_an_active_job_reads_is_not_deleted(
+    client_of_alice: APIClient, alice: User
+) -> None:
+    StoredFileFactory(file_id=72_000, owner=alice)
+    JobFactory(owner=alice, params={"file_ids": [72_000]})
+
+    assert client_of_alice.delete(f"{URL}/72000").status_code == 409
+    assert client_of_alice.get(f"{URL}/72000").status_code == 200
 
 
 def test_files_in_other_buckets_use_no_storage_of_their_owner(alice: User) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from django.db import transaction
+from django.db.models.functions import Now
+
 from jobs import storage
-from jobs.engine.file_deletion import delete_preview, expire_job_now
 from jobs.engine.storage_audit import Finding
 from jobs.errors import StaleJob
 from jobs.models import DownloadJob, StoredFile
-from jobs.states import Status
+from jobs.states import FINAL, Status
 
 LEFT = "left: restore the object from a backup"
 
@@ -31,13 +33,20 @@ def repair(finding: Finding, *, is_dry_run: bool) -> str:
     if file.role == StoredFile.Role.ARTIFACT:
         return f"job {job.pk} expired" if is_dry_run else _expire(job)
     if not is_dry_run:
-        delete_preview(file, job)
+        _delete_preview(file, job)
     return f"{file.role} of job {job.pk} deleted"
 
 
 def _expire(job: DownloadJob) -> str:
+    DownloadJob.objects.filter(pk=job.pk, status=Status.COMPLETED).update(expires_at=Now())
     try:
-        expire_job_now(job)  # the dispatcher deletes the objects that are left
+        job.expire()  # the dispatcher deletes the objects that are left
     except StaleJob:
         return "left: its job changed meanwhile"
     return f"job {job.pk} expired"
+
+
+def _delete_preview(file: StoredFile, job: DownloadJob) -> None:
+    with transaction.atomic():
+        DownloadJob.objects.filter(pk=job.pk, status__in=FINAL).update(collect_at=Now())
+        file.delete()

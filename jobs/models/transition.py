@@ -31,7 +31,14 @@ FINISHED = Coalesce("finished_at", NOW)  # expiry is not a second finish
 # The id of the new file: the job refers to it before it is inserted.
 NEW_FILE = RawSQL("nextval(pg_get_serial_sequence('jobs_storedfile', 'id'))", [])
 FROM_JOB = {"id": "artifact_id", "expires_at": "expires_at"}  # columns of the new file
-DEFAULTS = ("created_at", "bucket", "group", "etag", "missing_since")  # the database's own
+DEFAULTS = (
+    "created_at",
+    "bucket",
+    "group",
+    "etag",
+    "missing_since",
+    "deletion",
+)  # the database's own
 
 # What the owner or an operator reads if the status does not allow the move.
 REFUSALS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from django.db.models import prefetch_related_objects
@@ -14,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from jobs.engine.file_deletion import delete_file
+from jobs.engine.deletions import delete_files
 from jobs.models import FileQuerySet, StoredFile
 from jobs.models.stored_file import MAX_FILE_ID
 from jobs.web.api.lists import NewestFirstList
@@ -32,6 +33,7 @@ from jobs.web.files import (
 )
 from jobs.web.openapi.decorators import describes
 from jobs.web.pagination import first_page_rows
+from jobs.web.problems import Problem
 from jobs.web.request_limits import SHORT_BODY_BYTES
 from jobs.web.searching import searching
 
@@ -197,10 +199,17 @@ class FileDetail(APIView):
         serializer.is_valid(raise_exception=True)
         return Response(FileSerializer(serializer.apply(file_id)).data)
 
-    @describes("delete_file", {204: "Deleted."}, problems=OF_ONE)
+    @describes("delete_file", {204: "Deleted."}, problems=[*OF_ONE, "conflict"])
     def delete(self, request: Request, file_id: int) -> Response:
-        """Delete a file. The object of one that was registered stays in its bucket."""
-        file = visible_file(request, file_id)
-        check_may_change(authenticated_user(request), file, DELETE)
-        delete_file(file)
+        """Delete a file. The result of a job goes with its job.
+
+        The object of a file that was registered stays in its bucket.
+        """
+        file, user = visible_file(request, file_id), authenticated_user(request)
+        check_may_change(user, file, DELETE)
+        if file.owner_id != user.pk:  # shared, so it is of no job
+            file.delete()
+        elif delete_files(user, [file_id]).skipped:
+            sentence = "An active job reads the file, or it is a preview, which goes with its file."
+            raise Problem(HTTPStatus.CONFLICT, "conflict", sentence)
         return Response(status=204)
