@@ -8,8 +8,9 @@ from unittest.mock import Mock
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
+from django.utils import timezone
 from django_celery_results.models import TaskResult
 
 from jobs.models import BulkAction, DownloadJob, IncomingUpload
@@ -285,6 +286,24 @@ def test_stored_files_are_listed_and_found_by_number(desk: Client) -> None:
 
     assert "plan.pdf" in page
     assert desk.get(f"/admin/jobs/storedfile/{file.pk}/change/").status_code == 200
+
+
+def test_files_are_listed_with_who_sees_them(desk: Client, alice: User) -> None:
+    group = Group.objects.create(name="sales")
+    StoredFileFactory(name="of-all.txt")
+    StoredFileFactory(name="of-alice.txt", owner=alice)
+    gone = StoredFileFactory(
+        name="of-sales.txt", group=group, bucket="media", missing_since=timezone.now()
+    )
+
+    page = desk.get("/admin/jobs/storedfile/").content.decode()
+    for text in ("everybody", "alice", "group sales", "media"):
+        assert text in page
+    missing = desk.get("/admin/jobs/storedfile/", {"object": "missing"}).content.decode()
+    there = desk.get("/admin/jobs/storedfile/", {"object": "there"}).content.decode()
+    assert (gone.name in missing, gone.name in there) == (True, False)
+    change = desk.get(f"/admin/jobs/storedfile/{gone.pk}/change/").content.decode()
+    assert "Only its members see the file." in change
 
 
 @pytest.mark.django_db(transaction=True)

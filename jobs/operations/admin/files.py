@@ -30,19 +30,36 @@ class RoleFilter(admin.SimpleListFilter):
         return queryset.filter(role=self.value()) if self.value() else queryset
 
 
+class MissingFilter(admin.SimpleListFilter):
+    """Filter by whether the object was there when the bucket was registered last."""
+
+    title = "object"
+    parameter_name = "object"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("missing", "Missing"), ("there", "There")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[StoredFile]) -> Any:
+        if not self.value():
+            return queryset
+        return queryset.filter(missing_since__isnull=self.value() == "there")
+
+
 class StoredFileAdmin(Searched, ReadOnly, admin.ModelAdmin[StoredFile]):
     list_display = [
         "name",
         "file_id",
         "role",
-        "owner",
+        "seen_by",
+        "bucket",
         "size",
         "content_type",
         "created",
         "expires",
+        "missing",
     ]
-    list_filter = [RoleFilter]
-    list_select_related = ["owner"]
+    list_filter = [RoleFilter, MissingFilter]
+    list_select_related = ["owner", "group"]
     list_per_page = 50
     paginator = NewestPaginator
     search_fields = ["=file_id", "name", OWNER_NAME]
@@ -54,6 +71,15 @@ class StoredFileAdmin(Searched, ReadOnly, admin.ModelAdmin[StoredFile]):
 
     class Media:
         css = {"all": ["jobs/admin.css"]}
+
+    @admin.display(description="seen by", ordering="owner")
+    def seen_by(self, file: StoredFile) -> str:
+        """Return the owner, the group, or 'everybody' for a file that has neither."""
+        return str(file.owner or (f"group {file.group}" if file.group else "everybody"))
+
+    @admin.display(description="missing since", ordering="missing_since")
+    def missing(self, file: StoredFile) -> str:
+        return short_time(file.missing_since) if file.missing_since else "-"
 
     @admin.display(description="size", ordering="size_bytes")
     def size(self, file: StoredFile) -> str:
