@@ -34,7 +34,7 @@ class Joined(Kind):
         if missing := set(job.params["files"]) - files.keys():
             raise NoFile(f"File {min(missing)} could not be found.")
         chosen = [files[number] for number in job.params["files"]]
-        return [Source(key=each.key, name=each.name) for each in chosen]
+        return [Source(bucket=each.bucket, key=each.key, name=each.name) for each in chosen]
 
     def build(self, loaded: list[Source], work: Any) -> None:
         for source in loaded:
