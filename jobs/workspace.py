@@ -92,8 +92,11 @@ class Workspace(Protocol):
         `total_bytes` is also the total for the progress; None if it is unknown.
         """
 
-    def plan(self, total: int, unit: str) -> None:
-        """Set the total for the progress in another unit than bytes, for `advance` to count."""
+    def plan(self, total: int | None, unit: str) -> None:
+        """Set the total for the progress in another unit than bytes, for `advance` to count.
+
+        None if it is unknown.
+        """
 
     @property
     def output(self) -> WorkspaceOutput:

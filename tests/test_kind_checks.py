@@ -94,7 +94,7 @@ def test_a_wrong_path_is_named_and_left_out(path: str, check_id: str, sentence: 
 
         assert [error.id for error in errors] == [check_id] * bool(check_id)
         assert all(sentence in error.msg for error in errors)
-        assert list(load_kinds()) == ["bundle", "remote", "upload", "report"]
+        assert list(load_kinds()) == ["bundle", "remote", "upload", "register", "report"]
 
 
 def test_two_kinds_of_one_name_are_named() -> None:

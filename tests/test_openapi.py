@@ -62,14 +62,16 @@ STATUSES = {
     "cancel_report": SIGNED_IN | {200, 403, 404, 409},
     "kinds": SIGNED_IN | {200},
     **dict.fromkeys(
-        ["create_bundle", "create_remote", "create_report"],
+        ["create_bundle", "create_remote", "create_report", "create_register", "register_files"],
         SIGNED_IN | WITH_A_BODY | {202, 403, 409, 422},
     ),
-    **dict.fromkeys(["jobs_bundle", "jobs_remote", "jobs_report"], SIGNED_IN | {200, 403}),
+    **dict.fromkeys(
+        ["jobs_bundle", "jobs_remote", "jobs_report", "jobs_register"], SIGNED_IN | {200, 403}
+    ),
     "files": SIGNED_IN | {200},
     "file": SIGNED_IN | {200, 404},
     "change_file": SIGNED_IN | WITH_A_BODY | {200, 403, 404, 409},
-    "delete_file": NO_BODY | {204, 403, 404},
+    "delete_file": NO_BODY | {204, 403, 404, 409},
     "delete": SIGNED_IN | WITH_A_BODY | {200, 403, 409},
     "undo_deletion": SIGNED_IN | {200, 403, 404},
     "shares": SIGNED_IN | {200, 403, 404},

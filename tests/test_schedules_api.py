@@ -76,7 +76,7 @@ def test_run_of_a_deleted_job_stays_in_the_list(client_of_alice: APIClient) -> N
         ({"cron": "* * * * *"}, "cron", "Leave at least 5 minutes between two runs."),
         ({"cron": 5}, "cron", "Not a valid string."),
         ({"timeZone": "Berlin"}, "timeZone", "Use a name such as Europe/Berlin."),
-        ({"kind": "upload"}, "kind", "Use one of: bundle, remote, report."),
+        ({"kind": "upload"}, "kind", "Use one of: bundle, remote, register, report."),
         ({"request": []}, "request", None),
         ({"request": {"period": "week"}}, "request.period", None),
         ({"request": REPORT | {"year": 2025}}, "request.year", "Unknown field."),

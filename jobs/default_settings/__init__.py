@@ -91,6 +91,7 @@ KINDS = [
     "jobs.kinds.bundle.kind.FilesBundle",
     "jobs.kinds.remote.kind.Remote",
     "jobs.kinds.upload.kind.Upload",
+    "jobs.kinds.register.kind.Register",
     "jobs.kinds.report.kind.Report",
     *env.list("KINDS", default=[]),
 ]
@@ -247,7 +248,10 @@ PREVIEW_MAX_BYTES = 2 * 2**30  # larger files get no previews
 SANDBOX_OPTIONAL_LAYERS = env.list("SANDBOX_OPTIONAL_LAYERS", default=[])
 STORE_BYTES = env.number("STORE_BYTES", 0)  # uploads are refused above 90 %; 0: unknown
 
-# S3: one bucket, with an internal address and a public one for clients
+# S3: one bucket, with an internal address and a public one for clients. Objects of further buckets
+# of the same store can be registered as files; they are only read.
+
+BUCKETS = env.list("BUCKETS", default=[])
 
 S3_ENDPOINT_URL = required("S3_ENDPOINT_URL", "http://127.0.0.1:9000")
 S3_PUBLIC_ENDPOINT_URL = env.str("S3_PUBLIC_ENDPOINT_URL", default=S3_ENDPOINT_URL)

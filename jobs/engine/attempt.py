@@ -57,7 +57,7 @@ class Attempt:
         if total_bytes:
             self._check_room(total_bytes)
 
-    def plan(self, total: int, unit: str) -> None:
+    def plan(self, total: int | None, unit: str) -> None:
         self._record(total=total, unit=unit)
 
     @property

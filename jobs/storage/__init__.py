@@ -13,12 +13,14 @@ from jobs.storage.bucket import (
     bucket_clock_offset,
     has_bucket,
     make_bucket,
+    own_bucket_name,
     ping_bucket,
     slow_bucket,
     with_bucket_retries,
 )
 from jobs.storage.cors_rules import allow_origins
 from jobs.storage.deletion import delete_all_objects_but, delete_object_and_uploads
+from jobs.storage.examination import ExaminedObject, ObjectExaminer, PendingObject
 from jobs.storage.lifecycle import (
     lifecycle_rules,
     merge_lifecycle_rules,
@@ -26,7 +28,12 @@ from jobs.storage.lifecycle import (
     stored_lifecycle_rules,
     write_lifecycle_rules,
 )
-from jobs.storage.listing import StoredObject, list_objects, list_open_uploads
+from jobs.storage.listing import (
+    StoredObject,
+    list_object_pages,
+    list_objects,
+    list_open_uploads,
+)
 from jobs.storage.multipart_upload import (
     MAX_OBJECT_BYTES,
     MIN_PART_BYTES,
@@ -51,7 +58,10 @@ __all__ = [
     "SMALL_PART_BYTES",
     "BucketStorage",
     "Checkpoint",
+    "ExaminedObject",
     "MultipartUpload",
+    "ObjectExaminer",
+    "PendingObject",
     "ReadAhead",
     "RetryingStorage",
     "S3Output",
@@ -68,6 +78,7 @@ __all__ = [
     "delete_object_and_uploads",
     "has_bucket",
     "lifecycle_rules",
+    "list_object_pages",
     "list_objects",
     "list_open_uploads",
     "make_bucket",
@@ -77,6 +88,7 @@ __all__ = [
     "object_exists",
     "object_size",
     "object_sizes",
+    "own_bucket_name",
     "ping_bucket",
     "presigned_url",
     "read_object",

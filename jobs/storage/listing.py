@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, NamedTuple
+
+from botocore.exceptions import ClientError
 
 from jobs.errors import StorageUnavailable
 from jobs.storage.bucket import bucket
-from jobs.storage.s3_errors import map_s3_errors
+from jobs.storage.read_position import bare_etag
+from jobs.storage.s3_errors import OTHER_BUCKET, map_s3_errors
 
 
 class StoredObject(NamedTuple):
-    """An object in the bucket, as it is listed."""
+    """An object in a bucket, as it is listed. `etag` changes with its content."""
 
     key: str
     size_bytes: int
     modified_at: datetime
+    etag: str = ""
 
 
 def list_objects(prefix: str) -> Iterator[StoredObject]:
@@ -33,6 +39,44 @@ def list_objects(prefix: str) -> Iterator[StoredObject]:
                     raise StorageUnavailable(f"{item['Key']!r} is listed after {last!r}.")
                 last = item["Key"]
                 yield StoredObject(last, item["Size"], item["LastModified"])
+
+
+def list_object_pages(
+    prefix: str, *, bucket_name: str = "", after: str = ""
+) -> Iterator[list[StoredObject]]:
+    """Yield the objects below `prefix` and after a key, 1,000 at once, ordered as by list_objects.
+
+    They may be in another bucket of the same store. Raises StorageUnavailable, also if the store
+    lists them in another order, BucketMissing and SourceForbidden.
+    """
+    name, last = bucket_name or bucket().bucket_name, after
+    start = {"StartAfter": after} if after else {}
+    with map_s3_errors(), _named_errors(name):
+        pages = bucket().client.get_paginator("list_objects_v2")
+        for page in pages.paginate(Bucket=name, Prefix=prefix, **start):
+            found = list(map(_stored_object, page.get("Contents", [])))
+            keys = [last, *(each.key for each in found)]
+            if any(later <= earlier for earlier, later in pairwise(keys) if earlier):
+                raise StorageUnavailable(f"The objects of {name} are not listed in order.")
+            last = keys[-1]
+            yield found
+
+
+def _stored_object(item: dict[str, Any]) -> StoredObject:
+    etag = bare_etag(item["ETag"])
+    return StoredObject(item["Key"], item["Size"], item["LastModified"], etag)
+
+
+@contextmanager
+def _named_errors(name: str) -> Iterator[None]:
+    """Raise what the store says about a bucket as an error that names the bucket."""
+    try:
+        yield
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        if known := OTHER_BUCKET.get(code):
+            raise known(f"The bucket {name} {known.problem}") from error
+        raise
 
 
 def list_open_uploads(prefix: str) -> Iterator[dict[str, Any]]:

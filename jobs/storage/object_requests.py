@@ -55,12 +55,13 @@ class ObjectRequests:
         other = SignedBucket(self._bucket.endpoint, name)
         return type(self)(other, self._signer, self._open, attempts=self._attempts, is_own=False)
 
-    def read(self, key: str, *, size_bytes: int | None = None) -> Generator[bytes]:
+    def read(self, key: str, *, size_bytes: int | None = None, etag: str = "") -> Generator[bytes]:
         """Yield the object in chunks of CHUNK_BYTES. Resumes when the connection is lost.
 
-        Raises SourceChanged if the object has changed meanwhile, or does not have `size_bytes`.
+        Raises SourceChanged if the object has changed meanwhile, or does not have `size_bytes` or
+        this ETag, which has no quotes.
         """
-        position, failures = ReadPosition(size_bytes), 0
+        position, failures = ReadPosition(size_bytes, etag), 0
         while True:
             response = self._request("GET", key, headers=position.headers(), preload_content=False)
             try:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from jobs.errors import SourceMissing, StorageUnavailable
 from jobs.storage.bucket import bucket
+from jobs.storage.read_position import bare_etag
 from jobs.storage.request_body import Body
 from jobs.storage.s3_errors import map_s3_errors
 
@@ -26,11 +27,6 @@ def object_exists(key: str, size_bytes: int, *, bucket_name: str = "", etag: str
         return False
     is_same = not etag or bare_etag(headers.get("etag", "")) == etag
     return int(headers["content-length"]) == size_bytes and is_same
-
-
-def bare_etag(etag: str) -> str:
-    """Return an ETag without its quotes, which some stores leave out in lists."""
-    return etag.strip('"')
 
 
 def read_object(

@@ -31,9 +31,9 @@ def s3_attributes(operation: str, bucket: str, endpoint: str) -> Attributes:
 class TracedObjectRequests(ObjectRequests):
     """A span covers a request with its retries; of a read, until all of it has come."""
 
-    def read(self, key: str, *, size_bytes: int | None = None) -> Generator[bytes]:
+    def read(self, key: str, *, size_bytes: int | None = None, etag: str = "") -> Generator[bytes]:
         with call_span("S3/GetObject", self._attributes("GetObject"), in_threads=True):
-            yield from super().read(key, size_bytes=size_bytes)
+            yield from super().read(key, size_bytes=size_bytes, etag=etag)
 
     def _request(
         self, method: str, key: str, *, gone: type[BuildError] | None = None, **options: Any

@@ -78,7 +78,7 @@ class MemoryWorkspace:
         self.content_type = content_type or self.content_type
         self._total = total_bytes
 
-    def plan(self, total: int, unit: str) -> None:
+    def plan(self, total: int | None, unit: str) -> None:
         self.called()
         self._total, self._unit = total, unit
 

@@ -5,6 +5,7 @@ not as its settings say.
 """
 
 from jobs.operations.checks import (
+    buckets,
     celery_app,
     contradictions,
     kinds,
@@ -22,6 +23,7 @@ from jobs.operations.checks import (
 )
 
 __all__ = [
+    "buckets",
     "celery_app",
     "contradictions",
     "kinds",
