@@ -19,7 +19,8 @@ from jobs.engine import submission_sql as sql
 from jobs.kinds.bundle.load import load_bundle_sources
 from jobs.models import StoredFile
 from jobs.models.sources import Sources
-from tests.factories import StoredFileFactory, UserFactory
+from jobs.states import Status
+from tests.factories import ArtifactFactory, JobFactory, StoredFileFactory, UserFactory
 
 PUBLIC, OWN, OTHERS, OF_GROUP, OF_OTHER_GROUP = range(71_000, 71_005)
 GONE, EXPIRED = 71_005, 71_006
@@ -184,3 +185,23 @@ def test_anonymous_callers_of_check_learn_yes_or_no(people: dict[str, Any]) -> N
     response = api(None).post("/v1/download/check", {"file_id": PUBLIC})
 
     assert json.loads(response.content) == {"file_id": PUBLIC, "available": True}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_files_of_groups_are_counted_beside_results_of_jobs(
+    people: dict[str, Any], alice: User
+) -> None:
+    """The number of files that are found is not that of those that are named."""
+    job = JobFactory(owner=alice, status=Status.COMPLETED, artifact=None)
+    ArtifactFactory(owner=alice, made_by=job, size_bytes=100)
+    check = sql.LimitCheck(
+        owner_id=alice.pk,
+        limits=quota.quota_limits(),
+        queued=0,
+        sources=Sources([OF_GROUP], [str(job.pk)]),
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql.CHECK.text.replace("$1", "%s"), [sql.submission_json([check])])
+        ((_, _, size_bytes),) = cursor.fetchall()
+
+    assert size_bytes == 105

@@ -37,8 +37,15 @@ class FileQuerySet(models.QuerySet["StoredFile"]):
         return self.filter(file_id__in=Func(file_ids, template="(SELECT unnest(%(expressions)s))"))
 
     def few_visible_to(self, owner_id: int, file_ids: list[int]) -> list[StoredFile]:
-        """Return the visible files with these ids. The query is compiled and planned once."""
-        return _few_visible().rows(owner=owner_id, file_ids=file_ids)
+        """Return the visible files with these ids, which are different.
+
+        The queries are compiled and planned once. The one for files of groups only runs if others
+        are not all of them.
+        """
+        found = _few_visible().rows(owner=owner_id, file_ids=file_ids)
+        if len(found) < len(file_ids) and (of_groups := _few_of_groups()):
+            found += of_groups.rows(owner=owner_id, file_ids=file_ids)
+        return found
 
     def visible_to(self, owner_id: int | QuerySlot | None) -> Self:
         """Return the files that a user can see and bundle: public, own, and of their groups.
@@ -152,6 +159,19 @@ class FileQuerySet(models.QuerySet["StoredFile"]):
 
 @cache
 def _few_visible() -> CompiledQuery[StoredFile]:
-    model = apps.get_model("jobs", "StoredFile")
-    owner = QuerySlot(model._meta.get_field("owner"))
-    return CompiledQuery(model.objects.visible_to(owner)._of_array(QuerySlot(FILE_IDS)).order_by())
+    return _few(PUBLIC | Q(owner=_owner_slot()))
+
+
+@cache
+def _few_of_groups() -> CompiledQuery[StoredFile] | None:
+    groups = group_ids_of(_owner_slot())
+    return None if groups is None else _few(Q(group__in=groups))
+
+
+def _few(seen: Q) -> CompiledQuery[StoredFile]:
+    files = apps.get_model("jobs", "StoredFile").objects.available().filter(seen)
+    return CompiledQuery(files._of_array(QuerySlot(FILE_IDS)).order_by())
+
+
+def _owner_slot() -> QuerySlot:
+    return QuerySlot(apps.get_model("jobs", "StoredFile")._meta.get_field("owner"))
