@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
+from django.utils import timezone
 from playwright.sync_api import Page, Route, expect
 
 from jobs.engine.share_links import create_share_link
@@ -16,7 +17,7 @@ from jobs.models import Preferences, ShareLink
 from jobs.notifications.account_links import confirm_email_link, new_password_link
 from jobs.web.shared_links import share_token
 from tests.browser.looks import LINK_FIELDS, LOOKS, REPORT_FIELDS, UPLOAD_FIELDS, job_that_is
-from tests.factories import NotificationFactory, StoredFileFactory
+from tests.factories import NotificationFactory, StoredFileFactory, make_key
 
 pytestmark = pytest.mark.browser
 
@@ -163,6 +164,34 @@ class Visit:
     def used_link(self) -> None:
         self.go("/password-reset/MQ?token=used")
 
+    def keys(self) -> None:
+        """Show a key in each state, and the form of a new one with its errors."""
+        User.objects.update(is_staff=True)
+        now = timezone.now()
+        make_key(self.alice, "read", name="Nightly export", last_used_at=now)
+        make_key(self.alice, "upload", name="Scanner", expires_at=now)
+        make_key(self.alice, "read", "start", webhook="https://hooks.example.org/x", name="Shop")
+        self.go("/settings")
+        self.tab.get_by_text("Revoke…").first.click()
+        self.new_key_form()
+        for scope in ("read", "start"):
+            self.tab.locator(f"#keys input[value={scope}]").uncheck()
+        self.tab.get_by_label("Webhook of its downloads").fill("none")
+        self.tab.get_by_role("button", name="Create key").click()
+        expect(self.tab.get_by_role("alert")).to_have_count(3)
+
+    def new_key_form(self) -> None:
+        self.tab.get_by_text("Create a key").click()
+
+    def new_key(self) -> None:
+        self.go("/settings")
+        self.new_key_form()
+        form = self.tab.get_by_role("form", name="New API key")
+        form.get_by_label("Name").fill("Nightly export")
+        form.get_by_label("Webhook of its downloads").fill("https://hooks.example.org/x")
+        form.get_by_role("button", name="Create key").click()
+        expect(self.tab.get_by_text("It is not shown again.")).to_be_visible()
+
     def upload(self) -> None:
         User.objects.update(email="alice@example.org")
         self.go("/upload")
@@ -258,6 +287,8 @@ PAGES = [
     Visit.wrong_report,
     Visit.settings,
     Visit.wrong_settings,
+    Visit.keys,
+    Visit.new_key,
     Visit.deliveries,
     Visit.no_deliveries,
     Visit.wrong_account,
