@@ -63,6 +63,7 @@ SCOPES: dict[str, dict[str, str | None]] = {
     "v1/download/status/": {"GET": READ},
     "v1/files": {"GET": READ},
     "v1/files/": {"GET": READ, "PATCH": START, "DELETE": START},
+    "v1/files//shares": {"GET": READ, "POST": START},
     "v1/jobs/bundle": {"GET": READ, "POST": START},
     "v1/jobs/remote": {"GET": READ, "POST": START},
     "v1/jobs/report": {"GET": READ, "POST": START},
