@@ -12,6 +12,7 @@ from django.contrib.auth.forms import AuthenticationForm, UsernameField
 from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView
 from django.core.exceptions import ValidationError
+from django.db import DatabaseError
 from django.forms import TextInput
 from django.http import HttpRequest, HttpResponse
 from rest_framework.authentication import BaseAuthentication, CSRFCheck, SessionAuthentication
@@ -73,10 +74,18 @@ class SignInPage(LoginView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = {"mail_is_on": settings.MAIL_IS_ON}
-        context["has_accounts"] = get_user_model()._default_manager.exists()
+        context["has_accounts"] = _are_there_accounts()
         if settings.OIDC_ISSUER:
             context["provider"] = settings.OIDC_NAME
         return super().get_context_data(**kwargs) | context
+
+
+def _are_there_accounts() -> bool:
+    """Return False if somebody has to create the first one. The page needs no database."""
+    try:
+        return get_user_model()._default_manager.exists()
+    except DatabaseError:
+        return True
 
 
 class TokenAuthentication(JWTAuthentication):
