@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 
 from jobs.lib.database import DATABASE_UNAVAILABLE, release_database_connection
 from jobs.models import ApiKey
@@ -28,13 +27,14 @@ class KeyUses:
         if len(self._recorded_at) >= MAX_KNOWN:
             self._recorded_at.clear()
         self._recorded_at[digest] = now
-        self._thread.submit(_record, digest)
+        self._thread.submit(self._record, digest)
 
-
-def _record(digest: str) -> None:
-    with suppress(*DATABASE_UNAVAILABLE):  # only this use is not recorded
-        ApiKey.objects.all().record_use(digest)
-    release_database_connection()
+    def _record(self, digest: str) -> None:
+        try:
+            ApiKey.objects.all().record_use(digest)
+        except DATABASE_UNAVAILABLE:
+            self._recorded_at.pop(digest, None)  # the next use is recorded
+        release_database_connection()
 
 
 KEY_USES = KeyUses()

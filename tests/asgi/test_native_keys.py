@@ -227,10 +227,12 @@ def test_use_is_recorded(native: Native, job: DownloadJob, alice: User) -> None:
     StoredFileFactory(file_id=70000)
     reading, starting = make_key(alice, "read"), make_key(alice, "start")
 
-    poll(native, reading, job)
-    start(native, starting)
+    def are_used() -> bool:
+        poll(native, reading, job)
+        start(native, starting)
+        return not ApiKey.objects.filter(last_used_at=None).exists()
 
-    until(lambda: not ApiKey.objects.filter(last_used_at=None).exists())
+    until(are_used)
 
 
 def test_a_stream_with_a_key_has_the_changes_until_it_is_revoked(
