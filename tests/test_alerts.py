@@ -384,7 +384,7 @@ def test_the_webhook_is_signed_with_the_secret_of_the_settings(settings: Any) ->
     notification = Notification.objects.get()
     body = webhook_body(notification)
     with patch("jobs.notifications.webhook.post_outbound") as post:
-        post.return_value.status = 200
+        post.return_value.status, post.return_value.body = 200, b""
         stand_in_for_dispatchers()
         assert not post.called  # a dispatcher is running
 
@@ -426,7 +426,7 @@ def test_the_messages_about_the_database_need_no_database(
         patch("jobs.notifications.webhook.post_outbound") as post,
         django_assert_num_queries(0),
     ):
-        post.return_value.status = 200
+        post.return_value.status, post.return_value.body = 200, b""
         for seconds in (0, 10, 29, 31, 60):
             clock[0] = 100.0 + seconds
             watch.failed()
@@ -453,6 +453,7 @@ def test_a_message_about_the_database_that_fails_is_sent_again(
     monkeypatch.setattr("time.monotonic", lambda: clock[0])
     watch = DatabaseWatch()
     with patch("jobs.notifications.webhook.post_outbound") as post:
+        post.return_value.body = b""
         for seconds, status in ((0, 503), (31, 503), (41, 200), (51, 200)):
             clock[0], post.return_value.status = 100.0 + seconds, status
             watch.failed()

@@ -120,7 +120,7 @@ def test_a_form_with_a_csrf_token_is_accepted(alice_client: Client) -> None:
     token = alice_client.cookies["csrftoken"].value
 
     answer = alice_client.post(
-        "/downloads", f"file=70000&csrfmiddlewaretoken={token}", FORM, headers=BROWSER
+        "/downloads", f"file=70000&file=70001&csrfmiddlewaretoken={token}", FORM, headers=BROWSER
     )
 
     assert answer.status_code == 303

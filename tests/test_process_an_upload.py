@@ -159,7 +159,7 @@ def test_an_empty_file_is_kept_and_can_be_bundled(
 
     told = client_of_alice.get(f"/status/{job.pk}").json()
     assert (told["status"], told["size"], told["contentType"]) == ("completed", 0, "text/plain")
-    assert (told["metadata"], told["progress"]) == ({}, 1)
+    assert (told["metadata"], told["progress"]) == ({"scanned": True}, 1)
     response = client_of_alice.post("/v1/download/initiate", {"file_ids": [told["fileId"]]})
     zipped = attempt(DownloadJob.objects.get(pk=response.json()["jobId"]))
     with zipfile.ZipFile(io.BytesIO(b"".join(storage.read_object(zipped.artifact.key)))) as archive:

@@ -383,8 +383,8 @@ def test_the_service_is_healthy_without_its_replica(
 
 
 def test_the_overview_says_how_far_the_replica_is_behind() -> None:
-    assert ReplicaDependency("Replica", True, 0.04).text == "0.0\u00a0s behind"
-    assert "polls read the primary" in ReplicaDependency("Replica", False, 0.0).text
+    assert ReplicaDependency("replica", "Replica", True, 0.04).text == "0.0\u00a0s behind"
+    assert "polls read the primary" in ReplicaDependency("replica", "Replica", False, 0.0).text
 
 
 def test_the_setting_names_a_database_that_is_read_only() -> None:
