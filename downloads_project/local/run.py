@@ -53,6 +53,7 @@ class LocalRun:
         self.reload = reload
         self.stack = Stack(FOLDER, durable=True)
         self.processes: list[Process] = []
+        self.logins: dict[str, str] = {}  # of the demo's two users, once it has started
 
     def start(self) -> None:
         if not is_free(self.port):
@@ -187,7 +188,7 @@ def main() -> int:
         service.start()
         if service.slow and not options.once:
             service.print_addresses()  # the sample job takes minutes
-        status = run_sample_job(service.url, FOLDER / "downloads")
+        status = run_sample_job(service.url, service.logins, FOLDER / "downloads")
         if not options.once:
             if not service.slow:
                 service.print_addresses()
