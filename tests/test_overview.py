@@ -46,6 +46,7 @@ def desk(
 
 @pytest.fixture
 def running_service(db: None) -> None:
+    Alert.objects.all().delete()  # of a service that another test had
     report("worker", "celery@one", slots=2)
     report("dispatcher", "dispatcher-1@one", tick_seconds=0.004)
 
