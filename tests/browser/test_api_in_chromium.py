@@ -144,7 +144,7 @@ def test_the_api_reference_can_be_tried_with_a_token(
     alice_tab.goto(f"{live_server.url}/docs")
 
     alice_tab.locator(".auth-wrapper .authorize").click()
-    bearer = alice_tab.locator(".auth-container").filter(has_text="bearer")
+    bearer = alice_tab.locator(".auth-container").filter(has_text="An access token")
     bearer.get_by_role("textbox").fill(str(AccessToken.for_user(alice)))
     bearer.get_by_role("button", name="Apply credentials").click()
     bearer.get_by_role("button", name="Close").click()
