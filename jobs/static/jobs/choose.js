@@ -81,7 +81,9 @@ function takeTicksBack() {
 function shorten(params) {
   params.delete("csrfmiddlewaretoken"); // it must not get into the URL
   if (params.getAll("file").length > MAX_IN_ADDRESS) params.delete("file");
-  for (const [name, value] of [...params]) if (value === "") params.delete(name);
+  const unused = params.get("repeat") ? [] : ["repeatAt", "repeatZone", "repeatCron"];
+  for (const [name, value] of [...params])
+    if (value === "" || unused.includes(name)) params.delete(name);
 }
 
 // Keep the ticked files in the URL, so that a reload or signing in again loses nothing.
