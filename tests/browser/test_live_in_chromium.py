@@ -204,7 +204,7 @@ def test_a_picture_is_uploaded_with_previews(tab: Page, service: Service) -> Non
 
     tab.get_by_role("link", name="facade.jpg", exact=True).click()
     wait_for_state(tab, "Ready")
-    assert_loaded(tab.get_by_role("img", name="Thumbnail of facade.jpg"))
+    assert_loaded(tab.get_by_role("img", name="Large picture of facade.jpg"), width=1200)
     with tab.expect_download() as started:
         tab.get_by_role("link", name="Download Large picture").click()
     assert started.value.suggested_filename == "facade large.jpg"
@@ -212,11 +212,11 @@ def test_a_picture_is_uploaded_with_previews(tab: Page, service: Service) -> Non
     expect(tab.get_by_label("facade.jpg")).to_be_checked()
 
 
-def assert_loaded(image: Locator) -> None:
+def assert_loaded(image: Locator, width: int = 200) -> None:
     """Assert that the image was loaded from the store by a redirect, which the CSP allows."""
     image.scroll_into_view_if_needed()
     expect(image).to_have_js_property("complete", True)
-    expect(image).to_have_js_property("naturalWidth", 200)
+    expect(image).to_have_js_property("naturalWidth", width)
 
 
 def test_cancel_stops_a_running_job(tab: Page, service: Service) -> None:

@@ -313,7 +313,7 @@ def test_the_link_and_the_commands_are_copied(
     assert alice_tab.evaluate(copied) == f"{live_server.url}/downloads/{job.pk}"
     alice_tab.get_by_role("button", name="Copy", exact=True).first.click()
     expect(alice_tab.locator("#said")).to_have_text("Copied")
-    assert alice_tab.evaluate(copied).startswith(f"curl -fLOJ {live_server.url}/v1/download/")
+    assert alice_tab.evaluate(copied).startswith(f"curl -f {live_server.url}/v1/download/initiate")
 
 
 def test_a_link_is_copied_without_tls(alice_tab: Page, alice: User, live_server: Any) -> None:
@@ -679,7 +679,7 @@ def test_print_and_forced_colours_show_a_download(
     job = claimed(alice, "n" * 176 + ".zip")
     alice_tab.emulate_media(media="print")
     alice_tab.goto(f"{live_server.url}/downloads/{job.pk}")
-    shell, dot = alice_tab.locator("#command-2"), alice_tab.locator("#moves li").first
+    shell, dot = alice_tab.locator("#command-1"), alice_tab.locator("#moves li").first
     colour = "dot => getComputedStyle(dot, '::before').backgroundColor"
 
     assert shell.evaluate("shell => shell.scrollWidth <= shell.clientWidth")
