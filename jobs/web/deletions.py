@@ -41,11 +41,13 @@ class DeletionRequest(StrictSerializer):
     RULES = {"anyOf": [{"required": [name]} for name in NAMES], "maxProperties": 1}
 
     jobIds = StrictList(
-        child=serializers.UUIDField(), required=False, allow_empty=False, max_length=MAX_JOB_IDS
-    )
+        child=serializers.UUIDField(), required=False, allow_empty=False,
+        min_length=1, max_length=MAX_JOB_IDS,
+    )  # fmt: skip
     fileIds = StrictList(
-        child=FileIdField(), required=False, allow_empty=False, max_length=MAX_JOB_IDS
-    )
+        child=FileIdField(), required=False, allow_empty=False,
+        min_length=1, max_length=MAX_JOB_IDS,
+    )  # fmt: skip
     expired = AllExpired(required=False)
 
     def validate(self, data: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ BEYOND_SCHEMAS = {
     "chunk",  # has the length that its upload declared
     *("after", "job_ids"),  # of existing jobs
     *("email", "priority", "everybody"),  # within the caller's limit
-    "runAt",  # at most a year ahead
+    *("runAt", "expiresAt"),  # in the future, at most a year ahead
     *("from", "to"),  # in this order
     *("cron", "timeZone"),  # five fields with their ranges, and a name that the system knows
     "request",  # what the kind of a schedule accepts

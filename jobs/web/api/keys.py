@@ -82,9 +82,9 @@ class KeyDetail(APIView):
     def patch(self, request: Request, key_id: UUID) -> Response:
         """Rename an API key."""
         key = _listed_key(request, key_id)
-        serializer = KeyChanges(data=request.data)
+        serializer = KeyChanges(data=request.data, partial=True)
         serializer.is_valid(raise_exception=True)
-        key.name = serializer.validated_data["name"]
+        key.name = serializer.validated_data.get("name", key.name)
         key.save(update_fields=["name"])
         return Response(KeyResponse(key).data)
 

@@ -68,7 +68,7 @@ class Deliveries(APIView):
     @describes("webhook_deliveries", {200: DeliveriesResponse}, parameters=[OF_JOB])
     def get(self, request: Request) -> Response:
         """List your 50 newest webhooks, or those of one job, with the receiver's last responses."""
-        query = DeliveriesQuery(data=request.query_params)
+        query = DeliveriesQuery(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         found = Notification.objects.deliveries(authenticated_user(request))
         if job_id := query.validated_data.get("jobId"):
