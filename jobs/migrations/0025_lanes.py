@@ -13,6 +13,16 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        # First, as a request reads preferences before jobs: two locks in another order are a deadlock.
+        migrations.AddField(
+            model_name='preferences',
+            name='weight',
+            field=models.FloatField(db_default=1, default=1, help_text='While several owners wait, one with 2 gets twice the worker time of one with 1.', validators=[django.core.validators.MinValueValidator(0.01), django.core.validators.MaxValueValidator(100)], verbose_name='share of the workers'),
+        ),
+        migrations.AddConstraint(
+            model_name='preferences',
+            constraint=models.CheckConstraint(condition=models.Q(('weight__gte', 0.01), ('weight__lte', 100)), name='preferences_weight_in_range'),
+        ),
         migrations.CreateModel(
             name='Lane',
             fields=[
@@ -68,15 +78,6 @@ class Migration(migrations.Migration):
             model_name='downloadjob',
             name='virtual_start',
             field=models.FloatField(null=True),
-        ),
-        migrations.AddField(
-            model_name='preferences',
-            name='weight',
-            field=models.FloatField(db_default=1, default=1, help_text='While several owners wait, one with 2 gets twice the worker time of one with 1.', validators=[django.core.validators.MinValueValidator(0.01), django.core.validators.MaxValueValidator(100)], verbose_name='share of the workers'),
-        ),
-        migrations.AddConstraint(
-            model_name='preferences',
-            constraint=models.CheckConstraint(condition=models.Q(('weight__gte', 0.01), ('weight__lte', 100)), name='preferences_weight_in_range'),
         ),
         migrations.AddField(
             model_name='lane',

@@ -7,6 +7,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+    atomic = False  # two tables that requests read in another order: one lock at a time
 
     dependencies = [
         ('jobs', '0034_api_keys'),
