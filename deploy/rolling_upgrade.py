@@ -93,12 +93,14 @@ class Client(threading.Thread):
     def _one_job(self, path: str, body: dict[str, Any]) -> None:
         key = {"Idempotency-Key": uuid.uuid4().hex}
         started = self._request("POST", path, headers=key, json=body)
+        if started.status_code != 202:
+            raise RuntimeError(f"{path}: {started.status_code} {started.text}")
         job, deadline = started.json(), time.monotonic() + JOB_SECONDS
         while job.get("status") in ("queued", "processing") and time.monotonic() < deadline:
             time.sleep(0.3)
             job = self._request("GET", f"v1/download/status/{job['jobId']}").json()
         with self.seen.lock:
-            self.seen.ended[job.get("status", started.text)] += 1
+            self.seen.ended[str(job.get("status"))] += 1
         if job.get("status") == "completed":
             self._request("GET", f"v1/download/result/{job['jobId']}")
 
