@@ -150,6 +150,18 @@ def test_an_invalid_address_is_ignored(details: None, email: str) -> None:
     assert account_after(X_Email=email)[0] == "alice@acme.example"
 
 
+def test_an_address_of_somebody_else_is_ignored_where_they_are_unique(
+    details: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(User._meta.get_field("email"), "unique", True)
+    UserFactory(username="bob", email="bob@acme.example")
+    headers = {"X-User-Id": "alice", "X-Email": "bob@acme.example"}
+
+    assert APIClient().get(JOBS, headers=headers).status_code == 200
+
+    assert User.objects.get(username="alice").email == ""
+
+
 def test_nothing_is_written_when_nothing_changed(details: None) -> None:
     headers = {"X_Email": "alice@acme.example", "X_Groups": "editors,operators"}
     account_after(**headers)

@@ -15,6 +15,7 @@ from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test import Client
 
+from jobs.default_settings import sign_in as sign_in_settings
 from jobs.models import OidcIdentity
 from jobs.models.oidc_identity import OidcIdentityManager
 from tests.factories import UserFactory
@@ -250,6 +251,28 @@ def test_a_callback_works_once(provider: Provider) -> None:
 
     assert "Try again." in error_on(client, client.get(url))
     assert user_of(client) is None
+
+
+def test_sessions_of_unfinished_sign_ins_are_short(provider: Provider, settings: Any) -> None:
+    client = browser()
+    url = callback_url(client, provider).removeprefix("http://testserver")
+    assert client.session.get_expiry_age() == 3600
+
+    client.get(url)
+
+    assert client.session.get_expiry_age() == settings.SESSION_COOKIE_AGE
+
+
+def test_starts_of_sign_ins_are_limited(provider: Provider, settings: Any) -> None:
+    settings.RATES = settings.RATES | {"search": ["address:2/600"]}
+
+    assert [browser().get(START).status_code for _ in range(3)] == [302, 302, 429]
+
+
+def test_signing_out_may_redirect_to_the_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sign_in_settings, "OIDC_ISSUER", "https://id.example.com/realms/main")
+
+    assert sign_in_settings.oidc_origins() == ["https://id.example.com"]  # in form-action
 
 
 def test_a_user_who_cancels_is_told(provider: Provider) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import Group, User
@@ -30,7 +31,7 @@ def update_account(user: User, details: AccountDetails) -> None:
     the groups say who is staff, too.
     """
     values = {
-        "email": details.email if _is_email(details.email) else "",
+        "email": details.email if _is_usable(user, details.email) else "",
         "first_name": details.first_name[:MAX_NAME_CHARS],
         "last_name": details.last_name[:MAX_NAME_CHARS],
     }
@@ -52,9 +53,12 @@ def _set_groups(user: User, names: frozenset[str]) -> None:
         user.groups.set(groups)
 
 
-def _is_email(text: str) -> bool:
+def _is_usable(user: User, email: str) -> bool:
+    """Return whether it is an address, and free where a project's users have unique ones."""
     try:
-        validate_email(text)
+        validate_email(email)
     except ValidationError:
         return False
-    return len(text) <= MAX_EMAIL_CHARS
+    others: Any = type(user)._default_manager.filter(email=email).exclude(pk=user.pk)
+    is_unique = getattr(user._meta.get_field("email"), "unique", False)
+    return len(email) <= MAX_EMAIL_CHARS and not (is_unique and others.exists())

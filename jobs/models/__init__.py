@@ -8,6 +8,7 @@ from jobs.models.deletion import Deletion
 from jobs.models.email_change import (
     cancel_email_change,
     confirm_email_change,
+    email_digest,
     request_email_change,
 )
 from jobs.models.ended_token_family import EndedTokenFamily
@@ -65,5 +66,6 @@ __all__ = [
     "can_be_mailed",
     "cancel_email_change",
     "confirm_email_change",
+    "email_digest",
     "request_email_change",
 ]

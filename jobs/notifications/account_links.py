@@ -12,6 +12,7 @@ from django.core import signing
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
+from jobs.models import email_digest
 from jobs.notifications.letters import page_address
 
 SALT = "jobs.confirm-email"
@@ -22,13 +23,13 @@ class EmailConfirmation(NamedTuple):
     """Who changes which address into which, as the link says."""
 
     owner_id: int
-    old: str
+    old_digest: str
     new: str
 
 
 def confirm_email_link(owner: User, email: str) -> str:
     """Return the link for the new address. A query, because access logs have none."""
-    token = signing.dumps(EmailConfirmation(owner.pk, owner.email, email), salt=SALT)
+    token = signing.dumps(EmailConfirmation(owner.pk, email_digest(owner.email), email), salt=SALT)
     return page_address("confirm-email") + "?" + urlencode({"token": token})
 
 

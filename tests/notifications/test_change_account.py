@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from datetime import timedelta
 from typing import Any
@@ -103,6 +104,16 @@ def test_the_table_of_notifications_has_no_link(post: MailServer, visitor: Clien
 
     row = Notification.objects.get()
     assert row.content == {"notice": "confirm_email"}
+
+
+def test_the_link_does_not_tell_the_old_address(post: MailServer, visitor: Client) -> None:
+    request_change(visitor)
+
+    token = mailed_link(post).partition("token=")[2].partition("%3A")[0]
+
+    payload = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+    assert NEW.encode() in payload
+    assert b"alice@example.com" not in payload
 
 
 @pytest.mark.parametrize(

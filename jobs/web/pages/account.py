@@ -168,7 +168,7 @@ def confirm_email(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {"confirmation": confirmation}
     if confirmation and request.method == "POST":
         user = confirm_email_change(
-            confirmation.owner_id, old=confirmation.old, new=confirmation.new
+            confirmation.owner_id, old_digest=confirmation.old_digest, new=confirmation.new
         )
         context |= {"confirmation": user and confirmation, "is_done": user is not None}
     status = HTTPStatus.OK if context["confirmation"] else HTTPStatus.BAD_REQUEST

@@ -30,6 +30,7 @@ from jobs.web.oidc import (
 from jobs.web.pages.rendering import SeeOther
 from jobs.web.throttle import throttle_request
 
+UNFINISHED_SECONDS = 3600  # that a session lives until its sign-in is finished
 NEXT = "oidc_next"  # in the session: where to go afterwards
 
 
@@ -42,6 +43,8 @@ def sign_in_with_provider(request: HttpRequest) -> HttpResponse:
     except SignInFailed as error:
         return _back_to_sign_in(request, str(error))
     request.session[NEXT] = request.GET.get("next", "")
+    if not request.user.is_authenticated:  # it has a row, and whoever asks gets one
+        request.session.set_expiry(UNFINISHED_SECONDS)
     return response
 
 
@@ -56,6 +59,7 @@ def finish_sign_in(request: HttpRequest) -> HttpResponse:
         return _back_to_sign_in(request, str(error))
     kept = {name: request.session.get(name, "") for name in (NEXT, ID_TOKEN)}
     login(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    request.session.set_expiry(None)  # as of other sign-ins
     request.session[ID_TOKEN] = kept[ID_TOKEN]
     request.session.pop(NEXT, None)
     url = kept[NEXT]
@@ -80,7 +84,7 @@ def _account(claims: dict[str, Any]) -> User:
 
 def _require_provider(request: HttpRequest) -> None:
     """Count the request. Raises Http404 without a provider in the settings."""
-    throttle_request(request, "page")
+    throttle_request(request, "search")  # slower than pages: a new session is a row
     if not settings.OIDC_ISSUER:
         raise Http404
 
