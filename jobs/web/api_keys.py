@@ -36,7 +36,10 @@ class KeyRequest(KeyChanges):
     """
 
     scopes = StrictList(
-        child=serializers.ChoiceField(KeyScope.choices), allow_empty=False, max_length=10
+        child=serializers.ChoiceField(KeyScope.choices),
+        allow_empty=False,
+        min_length=1,
+        max_length=10,
     )
     expiresAt = Timestamp(required=False, allow_null=True)
     webhook = Url(required=False, max_length=MAX_WEBHOOK_CHARS)
